@@ -1,1 +1,11 @@
-//! (being written)
+//! D text in, [`program::Program`] and diagnostics out. Pure: it opens no file, prints nothing and never fails.
+//!
+//! The walk: [`source`] holds the text → [`lex`] cuts it into tokens → [`parse`] makes the tree of [`ast`] → `check` resolves
+//! names and types into [`program`]. [`diag`] draws what was wrong.
+
+#![forbid(unsafe_code)]
+
+pub mod ast;
+pub mod format;
+pub mod program;
+pub mod span;
