@@ -53,7 +53,12 @@ pub enum Stmt {
     /// `;` alone.
     Empty(Span),
     Expr(Expr),
-    If { cond: Expr, then: Vec<Stmt>, els: Vec<Stmt>, span: Span },
+    If {
+        cond: Expr,
+        then: Vec<Stmt>,
+        els: Vec<Stmt>,
+        span: Span,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -71,19 +76,37 @@ pub enum ExprKind {
     Str(Vec<u8>),
     Ident(String),
     /// `` `name `` or `` module`name ``
-    KernelSym { module: Option<String>, name: String },
+    KernelSym {
+        module: Option<String>,
+        name: String,
+    },
     /// `this->name`
     This(String),
     /// `self->name`
     SelfVar(String),
     /// `@name`, `@name[keys]`, `@` alone has an empty name.
-    Agg { name: String, keys: Option<Vec<Expr>> },
+    Agg {
+        name: String,
+        keys: Option<Vec<Expr>>,
+    },
     Unary(UnaryOp, Box<Expr>),
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     /// `=` is `op: None`, `+=` is `op: Some(Add)`.
-    Assign { op: Option<BinaryOp>, target: Box<Expr>, value: Box<Expr> },
-    IncDec { inc: bool, prefix: bool, target: Box<Expr> },
-    Ternary { cond: Box<Expr>, then: Box<Expr>, els: Box<Expr> },
+    Assign {
+        op: Option<BinaryOp>,
+        target: Box<Expr>,
+        value: Box<Expr>,
+    },
+    IncDec {
+        inc: bool,
+        prefix: bool,
+        target: Box<Expr>,
+    },
+    Ternary {
+        cond: Box<Expr>,
+        then: Box<Expr>,
+        els: Box<Expr>,
+    },
     Comma(Box<Expr>, Box<Expr>),
     Cast(TypeName, Box<Expr>),
     SizeofType(TypeName),
@@ -94,13 +117,28 @@ pub enum ExprKind {
     Stringof(Box<Expr>),
     /// `xlate <type>(expr)`
     Xlate(TypeName, Box<Expr>),
-    Call { name: String, name_span: Span, args: Vec<Expr> },
+    Call {
+        name: String,
+        name_span: Span,
+        args: Vec<Expr>,
+    },
     /// `base[index, …]`: an array, a pointer, or an associative array (then base is a name).
-    Index { base: Box<Expr>, index: Vec<Expr> },
+    Index {
+        base: Box<Expr>,
+        index: Vec<Expr>,
+    },
     /// `base.name`
-    Member { base: Box<Expr>, name: String, name_span: Span },
+    Member {
+        base: Box<Expr>,
+        name: String,
+        name_span: Span,
+    },
     /// `base->name`
-    Arrow { base: Box<Expr>, name: String, name_span: Span },
+    Arrow {
+        base: Box<Expr>,
+        name: String,
+        name_span: Span,
+    },
     /// Stands where an expression could not be read; a diagnostic has been given.
     Bad,
 }
@@ -193,7 +231,10 @@ pub enum Derive {
     Array(Option<Expr>),
     /// `name[type, …]`: an associative array's key types.
     Keys(Vec<TypeName>),
-    Function { params: Vec<Param>, variadic: bool },
+    Function {
+        params: Vec<Param>,
+        variadic: bool,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -221,17 +262,32 @@ pub struct TypeSpec {
 #[derive(Clone, Debug, PartialEq)]
 pub enum TypeSpecKind {
     /// The C words in any order, folded: `unsigned long int` is `Int { size: Long, signed: Some(false) }`.
-    Int { size: IntWord, signed: Option<bool> },
+    Int {
+        size: IntWord,
+        signed: Option<bool>,
+    },
     Void,
     Float,
     Double,
     LongDouble,
     String,
     /// A typedef's name, maybe of a module: `` zfs`zio_t ``.
-    Named { module: Option<String>, name: String },
+    Named {
+        module: Option<String>,
+        name: String,
+    },
     /// `struct tag`, `` struct module`tag ``, `struct tag { … }`
-    Struct { union: bool, module: Option<String>, tag: Option<String>, body: Option<Vec<Declaration>> },
-    Enum { module: Option<String>, tag: Option<String>, body: Option<Vec<Enumerator>> },
+    Struct {
+        union: bool,
+        module: Option<String>,
+        tag: Option<String>,
+        body: Option<Vec<Declaration>>,
+    },
+    Enum {
+        module: Option<String>,
+        tag: Option<String>,
+        body: Option<Vec<Enumerator>>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,9 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+pub mod diag;
 pub mod format;
 pub mod program;
+pub mod source;
 pub mod span;
+pub mod tag;
