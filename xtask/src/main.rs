@@ -1,1 +1,67 @@
-fn main() {}
+//! `cargo xtask`: the workshop. Sets the machine up, boots guests, runs the tests, the demo and the benchmarks.
+//!
+//! The walk through its files, in the order in which a guest comes to life:
+//!
+//! | file | gives |
+//! |---|---|
+//! | `sh.rs` | commands that fail with their own words |
+//! | `args.rs` | the options of each command, read once |
+//! | `place.rs` | where things lie: workspace, target, cache, one directory per run |
+//! | `apt.rs` | packages: installed when missing, or unpacked beside the system from another suite |
+//! | `kernels.rs` | a stock kernel: image, modules in loading order, the vmlinux of its -dbg package |
+//! | `initramfs.rs` | a newc archive: busybox, programs with the libraries they name, modules, init |
+//! | `disk.rs` | ext4 images: a directory in, a directory out |
+//! | `qemu.rs` | one virtual machine and its three byte streams |
+//! | `guest.rs` | `cargo xtask guest`: all of the above around one command |
+//! | `build.rs` | our own programs, built |
+//! | `readers.rs` | crash, drgn and gdb, as found or fetched |
+//! | `suite.rs`, `suite/` | `cargo xtask test`: each suite, its closing line |
+//! | `demo.rs` | `cargo xtask demo`: the main job from nothing to a dump that drgn reads |
+//! | `bench.rs`, `bench/` | `cargo xtask bench`: ratios against peers in one run |
+//!
+//! It never runs as part of the product, and nothing here is linked into `dtrace` or `lkd`.
+
+mod apt;
+mod args;
+mod build;
+mod disk;
+mod guest;
+mod initramfs;
+mod kernels;
+mod place;
+mod qemu;
+mod sh;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  guest [OPTIONS] -- CMD...   boot a stock Debian kernel in QEMU and run CMD in it (guest --help)
+  setup                       install what the other commands need; they do it themselves too
+";
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let command = words.next().unwrap_or_default();
+    let rest: Vec<String> = words.collect();
+    let outcome = match command.as_str() {
+        "setup" => apt::setup().map(|()| 0),
+        "guest" => guest::main(rest),
+        "" | "help" | "-h" | "--help" => {
+            print!("{USAGE}");
+            Ok(0)
+        }
+        other => {
+            eprint!("xtask: no command '{other}'\n{USAGE}");
+            Ok(2)
+        }
+    };
+    match outcome {
+        Ok(status) => ExitCode::from(status),
+        Err(why) => {
+            eprintln!("xtask: {why:#}");
+            ExitCode::from(2)
+        }
+    }
+}

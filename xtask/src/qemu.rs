@@ -1,0 +1,196 @@
+//! One virtual machine: started, listened to on its three ports, ended with its command, its panic or its time.
+
+use crate::place::RunDir;
+use crate::sh;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What a machine is made of.
+pub struct Machine {
+    pub kernel: PathBuf,
+    pub initramfs: PathBuf,
+    /// MiB.
+    pub mem: u64,
+    pub smp: u32,
+    pub cpu: String,
+    /// Words for the kernel's command line behind our own.
+    pub append: String,
+    /// ext4 images: the serial number by which the guest knows the disk, the file, whether the guest may write.
+    pub disks: Vec<(&'static str, PathBuf, bool)>,
+    /// Seconds from power-on until the machine is given up.
+    pub timeout: Duration,
+    /// Where QEMU's monitor protocol listens, when someone wants to talk to it.
+    pub qmp: Option<PathBuf>,
+}
+
+/// Where the command's two streams go.
+pub struct Sinks {
+    pub stdout: Box<dyn Write + Send>,
+    pub stderr: Box<dyn Write + Send>,
+}
+
+/// How a machine ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The command ended with this status.
+    Exit(u8),
+    /// The machine ended before its command did: a panic, a hang, a QEMU that died. The text says which.
+    Lost(String),
+}
+
+impl Machine {
+    /// Runs the machine to its end. The kernel's console is left in `console.log` of `run`.
+    pub fn run(&self, run: &RunDir, sinks: Sinks) -> Result<Ending> {
+        let stdout = Port::listen(run, "stdout", sinks.stdout)?;
+        let stderr = Port::listen(run, "stderr", sinks.stderr)?;
+        let said = Shared::default();
+        let control = Port::listen(run, "control", Box::new(said.clone()))?;
+        let console = run.file("console.log");
+        let mut child = self.start(run, &console)?;
+        let started = Instant::now();
+        let mut lost = None;
+        let status = loop {
+            if let Some(status) = child.try_wait().context("cannot wait for QEMU")? {
+                break status;
+            }
+            if started.elapsed() > self.timeout {
+                lost = Some(format!("no end after {} s", self.timeout.as_secs()));
+                child.kill().context("cannot end QEMU")?;
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        for port in [stdout, stderr, control] {
+            port.close();
+        }
+        if let Some(code) = said.text().lines().find_map(|line| line.strip_prefix("exit ")?.parse().ok()) {
+            return Ok(Ending::Exit(code));
+        }
+        let mut why = lost.unwrap_or_else(|| format!("QEMU ended with {status} before the command did"));
+        if !said.text().contains("ready") {
+            why += ", the guest never came up";
+        }
+        let qemu = fs::read_to_string(run.file("qemu.log")).unwrap_or_default();
+        let text = fs::read(&console).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).replace('\r', "");
+        why = format!("{why}\n{qemu}--- the console's last words\n{}", last_words(&text));
+        Ok(Ending::Lost(why))
+    }
+
+    fn start(&self, run: &RunDir, console: &Path) -> Result<Child> {
+        let Some(program) = sh::which("qemu-system-x86_64") else { bail!("no qemu-system-x86_64 in PATH") };
+        // If this process dies, however it dies, so does its machine.
+        let mut qemu = sh::cmd("setpriv");
+        qemu.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        // The TCG of a loaded machine: each guest CPU is a thread. 5-level page tables would only cost time.
+        qemu.args(["-accel", "tcg,thread=multi", "-cpu", &self.cpu]);
+        qemu.args(["-m", &self.mem.to_string(), "-smp", &self.smp.to_string()]);
+        qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(&self.initramfs);
+        // Without no_timer_check 6.1 panics on a loaded host: it counts timer ticks against a busy loop.
+        let words = format!("console=ttyS0 no_timer_check panic=-1 random.trust_cpu=on {}", self.append);
+        qemu.arg("-append").arg(words.trim());
+        qemu.args(["-device", "vmcoreinfo", "-device", "virtio-serial-pci,max_ports=4"]);
+        qemu.arg("-serial").arg(format!("file:{}", console.display()));
+        for (number, name) in ["stdout", "stderr", "control"].iter().enumerate() {
+            let path = run.file(name);
+            qemu.arg("-chardev").arg(format!("socket,id={name},path={}", path.display()));
+            qemu.arg("-device").arg(format!("virtserialport,chardev={name},name={name},nr={}", number + 1));
+        }
+        for (serial, file, writable) in &self.disks {
+            let readonly = if *writable { "cache=unsafe" } else { "readonly=on" };
+            qemu.arg("-drive").arg(format!(
+                "if=none,id={serial},format=raw,{readonly},file={}",
+                file.display()
+            ));
+            qemu.arg("-device").arg(format!("virtio-blk-pci,drive={serial},serial={serial}"));
+        }
+        if let Some(path) = &self.qmp {
+            qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", path.display()));
+        }
+        let log = fs::File::create(run.file("qemu.log"))?;
+        qemu.stdout(Stdio::from(log.try_clone()?)).stderr(Stdio::from(log));
+        qemu.spawn().context("cannot start QEMU")
+    }
+}
+
+/// One port of the machine: a socket that QEMU connects to, and the thread that carries its bytes on.
+struct Port {
+    path: PathBuf,
+    carrier: JoinHandle<()>,
+}
+
+impl Port {
+    fn listen(run: &RunDir, name: &str, mut sink: Box<dyn Write + Send>) -> Result<Port> {
+        let path = run.file(name);
+        let listener = UnixListener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
+        let carrier = thread::spawn(move || {
+            let Ok((mut stream, _)) = listener.accept() else { return };
+            let mut bytes = [0; 16384];
+            while let Ok(count) = stream.read(&mut bytes) {
+                if count == 0 {
+                    break;
+                }
+                // A reader who went away (`| head`) must not stop the guest.
+                let _ = sink.write_all(&bytes[..count]).and_then(|()| sink.flush());
+            }
+        });
+        Ok(Port { path, carrier })
+    }
+
+    fn close(self) {
+        // QEMU may have died before it connected: then this connection lets the carrier end.
+        drop(UnixStream::connect(&self.path));
+        let _ = self.carrier.join();
+    }
+}
+
+/// Bytes that a thread collects and another reads.
+#[derive(Clone, Default)]
+pub struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Shared {
+    /// What was written so far.
+    pub fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// From the first sign of trouble on, else the last lines.
+fn last_words(console: &str) -> String {
+    let trouble = ["Kernel panic", "BUG:", "Oops", "Call Trace"];
+    let lines: Vec<&str> = console.lines().collect();
+    let start = lines.iter().position(|line| trouble.iter().any(|sign| line.contains(sign)));
+    let from = start.unwrap_or(lines.len().saturating_sub(20));
+    let shown = &lines[from..];
+    shown[..shown.len().min(60)].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_begin_with_the_trouble() {
+        let quiet: String = (0..50).map(|n| format!("line {n}\n")).collect();
+        assert!(last_words(&quiet).starts_with("line 30"));
+        assert!(last_words(&format!("{quiet}BUG: bad\nmore\n")).starts_with("BUG: bad\nmore"));
+    }
+}
