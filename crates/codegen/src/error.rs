@@ -1,0 +1,68 @@
+//! Why a script cannot become BPF programs, told in the script's words.
+
+use lkd_dlang::span::Span;
+use std::fmt;
+
+/// What cannot be generated, and where in the script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodegenError {
+    /// Index of the clause and the line of the written clause; `None` when the whole script is at fault.
+    pub clause: Option<(u32, u32)>,
+    pub span: Option<Span>,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// This kernel's BTF does not tell a field that a builtin needs.
+    NoBtf { builtin: &'static str, field: &'static str },
+    /// A program of this kind cannot end in a tail call.
+    LkdInFentry,
+    /// The expression has more intermediate values than the 512 bytes of BPF stack hold.
+    Stack { bytes: u32 },
+    /// More temporary strings than a scratch slot holds.
+    Scratch { bytes: u32, most: u32 },
+    /// A record that the ring cannot hold.
+    RecordSize { bytes: u32, most: u32 },
+    /// More instructions between a jump and its target than a BPF jump reaches.
+    TooLong { insns: usize },
+    /// A key of an associative array that the kernel's hash maps cannot hold.
+    KeySize { bytes: u32, most: u32 },
+    /// The checker lets it pass, but there is no code for it.
+    Unsupported(&'static str),
+}
+
+impl fmt::Display for CodegenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((_, line)) = self.clause {
+            write!(f, "clause at line {line}: ")?;
+        }
+        match &self.what {
+            What::NoBtf { builtin, field } => {
+                write!(f, "{builtin} needs the place of {field}, which this kernel's BTF does not tell")
+            }
+            What::LkdInFentry => {
+                f.write_str("lkd() cannot be called from an fentry or fexit program (no tail calls there); the probe must be attached by kprobe")
+            }
+            What::Stack { bytes } => {
+                write!(f, "needs {bytes} bytes of BPF stack, the kernel gives 512: split the expression into several assignments")
+            }
+            What::Scratch { bytes, most } => {
+                write!(f, "needs {bytes} bytes for strings at a time, at most {most} are possible: lower strsize or split the clause")
+            }
+            What::RecordSize { bytes, most } => {
+                write!(f, "its record has {bytes} bytes, the buffer takes at most {most}: lower strsize or raise bufsize")
+            }
+            What::TooLong { insns } => {
+                write!(f, "becomes {insns} BPF instructions, too many for one program: split the script")
+            }
+            What::KeySize { bytes, most } => {
+                write!(f, "an array's key has {bytes} bytes, at most {most} are possible: lower strsize")
+            }
+            What::Unsupported(what) => write!(f, "{what} cannot be compiled to BPF yet"),
+        }
+    }
+}
+
+impl std::error::Error for CodegenError {}
