@@ -29,6 +29,7 @@ mod raw;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+pub(crate) use index::Table;
 pub use index::{Enumerator, Tag};
 pub use kind::{
     Composite, Enum, EnumValue, Enums, Func, Int, Kind, Linkage, Member, Members, Param, Params, Proto,
