@@ -17,19 +17,38 @@
 //! | `pfnset.rs` | sets of page frames |
 //! | `note.rs` | notes: registers, vmcoreinfo, the shot, torn ranges |
 //! | `source.rs` | what a writer takes and tells |
+//! | `codec.rs` | one page packed and unpacked |
+//! | `pipe.rs` | pages from the source through the packing threads to the file, in order |
+//! | `stream.rs` | a part of a file that grows, in large aligned writes |
+//! | `input.rs` | the readers' cursor |
+//! | `memory.rs` | what a dump holds: pages, absent pages, and the one loop that reads them |
+//! | `translate.rs` | page tables: virtual to physical |
+//! | `cache.rs` | pages read a moment ago |
+//! | `kdump/` | the compressed kdump file, written and read |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod addr;
+mod cache;
+mod codec;
+mod input;
+pub mod kdump;
 mod kind;
+pub mod memory;
 pub mod note;
 mod pfnset;
+mod pipe;
 pub mod shot;
 mod source;
+mod stream;
+#[cfg(test)]
+mod testing;
+mod translate;
 
 pub use addr::{ByteLen, FileOff, PAGE_SHIFT, PAGE_SIZE, Paddr, PageBytes, Pfn, Vaddr};
 pub use kind::{BadKind, Kind, PageClass};
+pub use memory::{Absent, Level, Memory, Page, ReadError, Why, read_phys};
 pub use note::{Notes, Torn, WriteStats, torn_to_fit};
 pub use pfnset::PfnSet;
 pub use shot::{BadShot, CpuState, PageCounts, Regs, Request, Shot, Site};
@@ -37,3 +56,4 @@ pub use source::{
     BATCH_PAGES, BadFormat, Codec, Error, Format, Machine, Mapping, Meta, Options, PageBatch, PageSource,
     Progress, SourceError, Summary, UnixTime, Utsname,
 };
+pub use translate::{AddressSpace, Levels, Translation};

@@ -147,13 +147,13 @@ impl Notes {
 
     /// Appends a note; `name` is given without its NUL.
     pub fn push(&mut self, name: &str, kind: u32, desc: &[u8]) {
-        self.push_place(name, kind, desc);
+        self.push_bytes(name.as_bytes(), kind, desc);
     }
 
-    fn push_place(&mut self, name: &str, kind: u32, desc: &[u8]) -> Range<usize> {
+    fn push_bytes(&mut self, name: &[u8], kind: u32, desc: &[u8]) -> Range<usize> {
         let words = [name.len() as u32 + 1, desc.len() as u32, kind];
         self.bytes.extend_from_slice(words.as_bytes());
-        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(name);
         self.bytes.push(0);
         self.pad();
         let start = self.bytes.len();
@@ -180,7 +180,7 @@ impl Notes {
         if desc.last().is_some_and(|last| *last != b'\n') {
             desc.push(b'\n');
         }
-        let place = self.push_place("VMCOREINFO", NT_VMCOREINFO, &desc);
+        let place = self.push_bytes(b"VMCOREINFO", NT_VMCOREINFO, &desc);
         self.vmcoreinfo = Some(place);
     }
 
@@ -202,6 +202,15 @@ impl Notes {
     /// Appends what writing came to.
     pub fn stats(&mut self, stats: &WriteStats) {
         self.push(LKD, STATS, stats.as_bytes());
+    }
+
+    /// Appends a note that was read elsewhere.
+    pub fn push_read(&mut self, note: &Note<'_>) {
+        if let Some(text) = note.as_vmcoreinfo() {
+            self.vmcoreinfo(text);
+        } else {
+            self.push_bytes(note.name, note.kind, note.desc);
+        }
     }
 
     /// The notes as they are stored.
