@@ -182,7 +182,8 @@ impl Archive {
 /// template of Debian's sources that python-apt carries on other distributions.
 fn mirror(security: bool) -> Result<String> {
     let mut texts = Vec::new();
-    let lists = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|file| file.path());
+    let lists =
+        fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|file| file.path());
     for file in lists.chain([PathBuf::from("/etc/apt/sources.list")]) {
         texts.extend(fs::read_to_string(file));
     }
@@ -197,7 +198,8 @@ fn mirror(security: bool) -> Result<String> {
 
 fn pick_mirror(texts: &[String], security: bool) -> Option<String> {
     let end = if security { "/debian-security" } else { "/debian" };
-    let uncommented = texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim_start().starts_with('#'));
+    let uncommented =
+        texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim_start().starts_with('#'));
     let words = uncommented.flat_map(str::split_whitespace);
     let plain = words.map(|word| word.trim_end_matches('/')).filter(|word| word.contains("://"));
     plain.filter(|word| word.ends_with(end)).map(str::to_owned).next()
@@ -209,8 +211,10 @@ mod tests {
 
     #[test]
     fn the_mirror_is_the_machines_own() {
-        let deb822 = "Types: deb\n# http://old.example/debian\nURIs: http://m.example/debian/\nSuites: bookworm\n";
-        let list = "deb https://l.example/debian bookworm main\ndeb http://l.example/debian-security x main\n";
+        let deb822 =
+            "Types: deb\n# http://old.example/debian\nURIs: http://m.example/debian/\nSuites: bookworm\n";
+        let list =
+            "deb https://l.example/debian bookworm main\ndeb http://l.example/debian-security x main\n";
         let texts = [deb822.to_owned(), list.to_owned()];
         assert_eq!(pick_mirror(&texts, false).as_deref(), Some("http://m.example/debian"));
         assert_eq!(pick_mirror(&texts, true).as_deref(), Some("http://l.example/debian-security"));

@@ -13,7 +13,7 @@ pub const HELPERS: &[&str] = &["lkd-testrun", "seeker", "load", "getppid"];
 /// unoptimised program is slow twice over.
 pub fn release(packages: &[&str]) -> Result<PathBuf> {
     let mut cargo = sh::cmd(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.current_dir(place::workspace()).args(["build", "--release", "--locked", "--quiet"]);
+    cargo.current_dir(place::workspace()).args(["build", "--release", "--quiet"]);
     for package in packages {
         cargo.args(["-p", package]);
     }

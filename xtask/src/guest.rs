@@ -174,7 +174,9 @@ impl Guest {
 
     fn initramfs(&self, kernel: &Kernel, command: &[String]) -> Result<Initramfs> {
         let mut archive = Initramfs::default();
-        for dir in ["/proc", "/sys", "/dev", "/tmp", "/run", "/root", "/var/lib", "/mnt", "/usr/sbin", "/sbin"] {
+        for dir in
+            ["/proc", "/sys", "/dev", "/tmp", "/run", "/root", "/var/lib", "/mnt", "/usr/sbin", "/sbin"]
+        {
             archive.dir(dir);
         }
         // Before init mounts anything it speaks to the console.
@@ -186,9 +188,14 @@ impl Guest {
             archive.link(&format!("/bin/{applet}"), "/bin/busybox");
         }
         archive.file("/init", 0o755, include_bytes!("../guest/init.sh"));
-        archive.file("/etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n");
+        archive.file(
+            "/etc/passwd",
+            0o644,
+            b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
+        );
         archive.file("/etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
-        let wanted: Vec<&str> = MODULES.iter().copied().chain(self.modules.iter().map(String::as_str)).collect();
+        let wanted: Vec<&str> =
+            MODULES.iter().copied().chain(self.modules.iter().map(String::as_str)).collect();
         let mut order = String::new();
         for (name, bytes) in kernel.modules(&wanted)? {
             archive.file(&format!("/lkd/module/{name}.ko"), 0o644, &bytes);

@@ -62,7 +62,9 @@ impl Kernel {
             }
             let base = kernel.modules_dir().context("the package holds no modules")?;
             let parent = base.ancestors().nth(3).unwrap_or(half);
-            sh::read(sh::cmd(sh::which("depmod").unwrap_or("depmod".into())).arg("-b").arg(parent).arg(release))?;
+            sh::read(
+                sh::cmd(sh::which("depmod").unwrap_or("depmod".into())).arg("-b").arg(parent).arg(release),
+            )?;
             Ok(())
         })?;
         Ok(Kernel { release: release.to_owned(), root, suite })
@@ -85,9 +87,11 @@ impl Kernel {
         let text = fs::read_to_string(dir.join("modules.dep")).context("no modules.dep")?;
         let mut paths: Vec<&str> = Vec::new();
         for name in wanted {
-            let Some((own, needs)) = text.lines().filter_map(|line| line.split_once(':')).find(|(path, _)| {
-                module_name(path) == *name
-            }) else {
+            let Some((own, needs)) = text
+                .lines()
+                .filter_map(|line| line.split_once(':'))
+                .find(|(path, _)| module_name(path) == *name)
+            else {
                 continue;
             };
             // modules.dep lists the last to load first.
@@ -161,7 +165,9 @@ fn releases(archive: &Archive, name: &str) -> Result<Vec<String>> {
         .into_iter()
         .filter(|package| package.starts_with(&prefix) || *package == exact)
         .filter_map(|package| package.strip_prefix("linux-image-").map(str::to_owned))
-        .filter(|release| release.ends_with("-cloud-amd64") && release.starts_with(|c: char| c.is_ascii_digit()))
+        .filter(|release| {
+            release.ends_with("-cloud-amd64") && release.starts_with(|c: char| c.is_ascii_digit())
+        })
         // Meta-packages (6.12-cloud-amd64) name a series; a release has a dot for its patch level.
         .filter(|release| release.split('-').next().is_some_and(|version| version.matches('.').count() >= 2))
         .collect();
@@ -180,7 +186,11 @@ fn unpacked(file: &Path) -> Result<Vec<u8>> {
         Some("zst") => "zstd",
         _ => return fs::read(file).with_context(|| format!("cannot read {}", file.display())),
     };
-    let out = sh::cmd(tool).args(["-dcq", "--"]).arg(file).output().with_context(|| format!("cannot start {tool}"))?;
+    let out = sh::cmd(tool)
+        .args(["-dcq", "--"])
+        .arg(file)
+        .output()
+        .with_context(|| format!("cannot start {tool}"))?;
     if !out.status.success() {
         bail!("{tool} cannot unpack {}", file.display());
     }

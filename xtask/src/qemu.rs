@@ -104,10 +104,8 @@ impl Machine {
         }
         for (serial, file, writable) in &self.disks {
             let readonly = if *writable { "cache=unsafe" } else { "readonly=on" };
-            qemu.arg("-drive").arg(format!(
-                "if=none,id={serial},format=raw,{readonly},file={}",
-                file.display()
-            ));
+            qemu.arg("-drive")
+                .arg(format!("if=none,id={serial},format=raw,{readonly},file={}", file.display()));
             qemu.arg("-device").arg(format!("virtio-blk-pci,drive={serial},serial={serial}"));
         }
         if let Some(path) = &self.qmp {
@@ -128,7 +126,8 @@ struct Port {
 impl Port {
     fn listen(run: &RunDir, name: &str, mut sink: Box<dyn Write + Send>) -> Result<Port> {
         let path = run.file(name);
-        let listener = UnixListener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
+        let listener =
+            UnixListener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
         let carrier = thread::spawn(move || {
             let Ok((mut stream, _)) = listener.accept() else { return };
             let mut bytes = [0; 16384];
