@@ -25,6 +25,8 @@
 //! | `translate.rs` | page tables: virtual to physical |
 //! | `cache.rs` | pages read a moment ago |
 //! | `kdump/` | the compressed kdump file, written and read |
+//! | `elf/` | the ELF vmcore, written and read |
+//! | `open.rs` | a file of either format, by its first bytes; and a dump as the source of another |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -32,11 +34,13 @@
 pub mod addr;
 mod cache;
 mod codec;
+pub mod elf;
 mod input;
 pub mod kdump;
 mod kind;
 pub mod memory;
 pub mod note;
+mod open;
 mod pfnset;
 mod pipe;
 pub mod shot;
@@ -50,6 +54,7 @@ pub use addr::{ByteLen, FileOff, PAGE_SHIFT, PAGE_SIZE, Paddr, PageBytes, Pfn, V
 pub use kind::{BadKind, Kind, PageClass};
 pub use memory::{Absent, Level, Memory, Page, ReadError, Why, read_phys};
 pub use note::{Notes, Torn, WriteStats, torn_to_fit};
+pub use open::{Dump, DumpPages, write};
 pub use pfnset::PfnSet;
 pub use shot::{BadShot, CpuState, PageCounts, Regs, Request, Shot, Site};
 pub use source::{

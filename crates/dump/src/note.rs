@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::{ByteLen, CpuState, Pfn, Regs, Shot};
+use crate::{ByteLen, Codec, CpuState, Options, PAGE_SIZE, Pfn, Regs, Shot, Summary};
 
 /// A CPU's registers (name "CORE").
 pub const NT_PRSTATUS: u32 = 1;
@@ -97,6 +97,29 @@ pub struct WriteStats {
     pub level: i32,
     /// 0.
     pub reserved: u32,
+}
+
+impl WriteStats {
+    /// What a writer's summary and options say; failures and times are the caller's to add.
+    pub fn of(summary: &Summary, options: &Options) -> WriteStats {
+        let (codec, level) = match options.codec {
+            Codec::Raw => (0, 0),
+            Codec::Zlib { level } => (1, i32::from(level)),
+            Codec::Zstd { level } => (2, level),
+        };
+        WriteStats {
+            pages: summary.pages,
+            zero: summary.zero,
+            raw: summary.raw,
+            compressed: summary.compressed,
+            bytes_in: summary.pages.saturating_mul(PAGE_SIZE as u64),
+            bytes_out: summary.bytes_out,
+            threads: u32::try_from(options.threads.get()).unwrap_or(u32::MAX),
+            codec,
+            level,
+            ..WriteStats::default()
+        }
+    }
 }
 
 /// `struct elf_prstatus` on x86-64.

@@ -312,6 +312,9 @@ pub struct Options {
     pub threads: NonZeroUsize,
     /// The most pages that the source will give; room for their descriptors is kept. `None`: as many as there is RAM.
     pub most_pages: Option<u64>,
+    /// The most runs of pages that the source will give, pages that cannot be read aside; room for program headers
+    /// is kept. `None`: not known. ELF only.
+    pub most_runs: Option<u64>,
     /// Room for the notes that come last.
     pub closing_room: ByteLen,
 }
@@ -322,6 +325,7 @@ impl Default for Options {
             codec: Codec::default(),
             threads: NonZeroUsize::MIN,
             most_pages: None,
+            most_runs: None,
             closing_room: ByteLen(256 << 10),
         }
     }
