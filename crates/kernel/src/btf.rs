@@ -60,7 +60,7 @@ impl fmt::Display for TypeId {
 pub struct Btf {
     base: Option<Arc<Btf>>,
     sections: raw::Sections,
-    names: OnceLock<index::NameTable>,
+    names: index::NameTables,
     enumerators: OnceLock<index::EnumeratorTable>,
 }
 
@@ -82,7 +82,7 @@ impl Btf {
     }
 
     fn over(sections: raw::Sections, base: Option<Arc<Btf>>) -> Btf {
-        Btf { base, sections, names: OnceLock::new(), enumerators: OnceLock::new() }
+        Btf { base, sections, names: index::NameTables::default(), enumerators: OnceLock::new() }
     }
 
     /// The BTF that this one continues, for a module's.

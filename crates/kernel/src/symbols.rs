@@ -79,22 +79,29 @@ pub fn lines(kallsyms: &[u8]) -> impl Iterator<Item = Symbol<'_>> {
 }
 
 fn line(line: &[u8]) -> Option<Symbol<'_>> {
+    let digits = line.iter().position(|&byte| byte == b' ').filter(|digits| (1..=16).contains(digits))?;
     let mut addr = 0_u64;
-    let mut digits = 0;
-    for &byte in line {
-        let Some(digit) = char::from(byte).to_digit(16) else { break };
+    for &byte in line.get(..digits)? {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => return None,
+        };
         addr = addr << 4 | u64::from(digit);
-        digits += 1;
-    }
-    if !(1..=16).contains(&digits) {
-        return None;
     }
     let [b' ', kind, b' ', rest @ ..] = line.get(digits..)? else { return None };
-    let rest = str::from_utf8(rest).ok()?.trim_ascii_end();
-    let (name, module) = match rest.split_once(['\t', ' ']) {
-        None => (rest, KERNEL),
-        Some((name, module)) => (name, module.trim_ascii().strip_prefix('[')?.strip_suffix(']')?),
+    let end = rest.iter().position(u8::is_ascii_whitespace);
+    let (name, module) = match end.and_then(|end| rest.split_at_checked(end)) {
+        None => (rest, &[][..]),
+        Some((name, module)) => (name, module.trim_ascii()),
     };
+    let module = match module {
+        [] => KERNEL,
+        [b'[', module @ .., b']'] => str::from_utf8(module).ok()?,
+        _ => return None,
+    };
+    let name = str::from_utf8(name).ok()?;
     (!name.is_empty()).then_some(Symbol { addr, kind: *kind, name, module })
 }
 

@@ -1,10 +1,11 @@
-//! Names to numbers: two hash tables of numbers, built by the first question that needs them.
+//! Names to numbers: three hash tables of numbers, built by the first question that needs them.
 //!
 //! A table holds no names, only entry numbers; the names stay in the string section and are compared there. Entries
 //! that share a name keep their order, so the first one in the BTF is found.
 
 use super::raw::code;
 use super::{Btf, EnumValue, Kind, TypeId};
+use std::sync::OnceLock;
 
 /// Which kind of type a name is looked up among: C keeps `struct x`, `enum x`, a type `x` and a function `x` apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -66,14 +67,18 @@ pub(crate) struct Table {
     mask: usize,
 }
 
-/// FNV-1a, which needs no tables and is good enough for identifiers.
+/// Eight letters at a time, multiplied and folded as FxHash does: names are short, and there are 100,000 of them.
 fn hash(name: &str) -> usize {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in name.bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    const K: u64 = 0x517c_c1b7_2722_0a95;
+    let (chunks, rest) = name.as_bytes().as_chunks::<8>();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let mut hash = name.len() as u64;
+    for chunk in chunks.iter().chain([&last]) {
+        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(*chunk)).wrapping_mul(K);
     }
-    // The low bits of FNV depend on the last byte alone too much for a mask.
-    (hash ^ hash >> 29) as usize
+    // The product's upper bits depend on every letter, its lower ones do not.
+    (hash >> 32) as usize
 }
 
 impl Table {
@@ -106,8 +111,13 @@ impl Table {
     }
 }
 
-/// Names of a BTF's own types; an entry is a type number.
-pub(super) struct NameTable(Table);
+/// Names of a BTF's own types; an entry is a type number. Functions have a table of their own: they are most of the
+/// names, and who asks for a structure need not wait for them.
+#[derive(Default)]
+pub(super) struct NameTables {
+    functions: OnceLock<Table>,
+    others: OnceLock<Table>,
+}
 
 /// Names of a BTF's own enumerators; an entry is a place in the list.
 pub(super) struct EnumeratorTable {
@@ -118,7 +128,11 @@ pub(super) struct EnumeratorTable {
 impl Btf {
     /// The first type of this kind and name; this BTF's own first, then its base's.
     pub fn find(&self, tag: Tag, name: &str) -> Option<TypeId> {
-        let own = self.names.get_or_init(|| self.index_names()).0.candidates(name).map(TypeId).find(|&id| {
+        let table = match tag {
+            Tag::Func => self.names.functions.get_or_init(|| self.index_names(true)),
+            _ => self.names.others.get_or_init(|| self.index_names(false)),
+        };
+        let own = table.candidates(name).map(TypeId).find(|&id| {
             self.record(id).is_some_and(|r| Tag::of(r.kind) == Some(tag) && self.text(r.name) == name)
         });
         own.or_else(|| self.base()?.find(tag, name))
@@ -176,14 +190,17 @@ impl Btf {
         own.or_else(|| self.base()?.enumerator(name))
     }
 
-    fn index_names(&self) -> NameTable {
-        let mut table = Table::new(self.sections.len() as usize);
+    fn index_names(&self, functions: bool) -> Table {
+        let all = self.sections.functions();
+        let most = if functions { all } else { self.sections.len() - all };
+        let mut table = Table::new(most as usize);
         for id in self.ids() {
-            if let Some(record) = self.record(id).filter(|r| r.name != 0 && Tag::of(r.kind).is_some()) {
+            let Some(record) = self.record(id).filter(|record| record.name != 0) else { continue };
+            if Tag::of(record.kind).is_some_and(|tag| (tag == Tag::Func) == functions) {
                 table.insert(self.text(record.name), id.0);
             }
         }
-        NameTable(table)
+        table
     }
 
     fn index_enumerators(&self) -> EnumeratorTable {

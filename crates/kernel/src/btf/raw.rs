@@ -103,6 +103,8 @@ pub(super) struct Sections {
     bytes: Vec<u8>,
     /// Where each record starts in `bytes`.
     starts: Vec<u32>,
+    /// How many of them are functions.
+    functions: u32,
     strings: String,
 }
 
@@ -182,13 +184,18 @@ impl Sections {
         bytes.truncate(strings_end);
         let text = take_strings(bytes.split_off(strings), strings, whole)?;
         bytes.truncate(types_end);
-        let starts = record_starts(&bytes, types)?;
-        Ok(Sections { bytes, starts, strings: text })
+        let (starts, functions) = record_starts(&bytes, types)?;
+        Ok(Sections { bytes, starts, functions, strings: text })
     }
 
     pub(super) fn len(&self) -> u32 {
         // A section is below 4 GiB and a record at least 12 bytes, so the count fits.
         self.starts.len() as u32
+    }
+
+    /// How many records are functions.
+    pub(super) fn functions(&self) -> u32 {
+        self.functions
     }
 
     pub(super) fn strings_len(&self) -> u32 {
@@ -235,10 +242,11 @@ fn take_strings(bytes: Vec<u8>, at: usize, whole: bool) -> Result<String, BtfErr
     })
 }
 
-/// Walks the type section: where each record starts, every one of them whole.
-fn record_starts(bytes: &[u8], types: usize) -> Result<Vec<u32>, BtfError> {
+/// Walks the type section: where each record starts, every one of them whole, and how many are functions.
+fn record_starts(bytes: &[u8], types: usize) -> Result<(Vec<u32>, u32), BtfError> {
     // A kernel's records are 23 bytes on average, with their tails 35.
     let mut starts = Vec::with_capacity((bytes.len() - types) / 28);
+    let mut functions = 0;
     let mut at = types;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         let id = starts.len() as u32 + 1;
@@ -250,8 +258,9 @@ fn record_starts(bytes: &[u8], types: usize) -> Result<Vec<u32>, BtfError> {
         if rest.len() < len {
             return Err(short(len));
         }
+        functions += u32::from(kind == code::FUNC);
         starts.push(at as u32);
         at += len;
     }
-    Ok(starts)
+    Ok((starts, functions))
 }

@@ -100,16 +100,18 @@ struct Block {
 struct Interner {
     texts: Vec<String>,
     places: HashMap<String, u32>,
-    last: u32,
+    /// The two texts asked for last: rows come in runs of one module, and of entry and return in turn.
+    recent: [u32; 2],
 }
 
 impl Interner {
     fn place(&mut self, text: &str) -> u32 {
-        // Rows come in runs of one module.
-        if self.get(self.last) == text && !self.texts.is_empty() {
-            return self.last;
+        for place in self.recent {
+            if self.texts.get(place as usize).is_some_and(|own| own == text) {
+                return place;
+            }
         }
-        self.last = match self.places.get(text) {
+        let place = match self.places.get(text) {
             Some(&place) => place,
             None => {
                 let place = self.texts.len() as u32;
@@ -118,7 +120,8 @@ impl Interner {
                 place
             }
         };
-        self.last
+        self.recent = [place, self.recent[0]];
+        place
     }
 
     fn get(&self, place: u32) -> &str {
@@ -163,7 +166,8 @@ impl Catalog {
             if !meant {
                 continue;
             }
-            let block = self.block(name);
+            let at = self.place(name);
+            let block = &mut self.blocks[at];
             if block.filled && !provider.on_demand() {
                 continue;
             }
@@ -184,24 +188,27 @@ impl Catalog {
         let module = u16::try_from(self.modules.place(new.module)).map_err(|_| full(u32::from(u16::MAX)))?;
         let name = self.names.place(new.name);
         let function_len = u16::try_from(new.function.len()).map_err(|_| full(0))?;
-        let end = self.functions.len();
-        let block = self.block(new.provider);
-        let (first, most, len) = (block.first, block.most, block.rows.len() as u32);
-        if len >= most {
-            return Err(full(most));
+        let at = self.place(new.provider);
+        let block = &mut self.blocks[at];
+        let len = block.rows.len() as u32;
+        if len >= block.most {
+            return Err(full(block.most));
         }
         // Entry and return of one function follow each other and share its name.
-        let last = block.rows.last().map(|row| (row.function, row.function_len));
-        let function = match last {
-            Some((at, len)) if self.function(at, len) == new.function => at,
-            _ => {
+        let end = self.functions.len();
+        let same = block.rows.last().filter(|last| {
+            let start = last.function as usize;
+            self.functions.get(start..start + usize::from(last.function_len)) == Some(new.function)
+        });
+        let function = match same {
+            Some(last) => last.function,
+            None => {
                 self.functions.push_str(new.function);
                 end as u32
             }
         };
-        let row = Row { function, function_len, module, name, site: new.site };
-        self.block(new.provider).rows.push(row);
-        Ok(ProbeId(first + len))
+        block.rows.push(Row { function, function_len, module, name, site: new.site });
+        Ok(ProbeId(block.first + len))
     }
 
     /// Adds a probe unless the provider already has one of these names; gives the number of either. For providers with
@@ -293,9 +300,9 @@ impl Catalog {
         self.functions.get(start..start + usize::from(len)).unwrap_or("")
     }
 
-    /// The provider's block, made when it is new; blocks stand in order of their numbers.
-    fn block(&mut self, provider: &str) -> &mut Block {
-        let at = match self.blocks.iter().position(|block| block.provider == provider) {
+    /// Which block is the provider's, made when it is new; blocks stand in order of their numbers.
+    fn place(&mut self, provider: &str) -> usize {
+        match self.blocks.iter().position(|block| block.provider == provider) {
             Some(at) => at,
             None => {
                 let (first, most) = match RANGES.iter().find(|(name, ..)| *name == provider) {
@@ -312,7 +319,6 @@ impl Catalog {
                 self.blocks.insert(at, block);
                 at
             }
-        };
-        &mut self.blocks[at]
+        }
     }
 }
