@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 OR MIT
+/* The capture engine's programs.
+ *
+ *   kernel.h    the kernel's structs that are touched        shot.h     what is recorded at the probe
+ *   engine.h    what is shared with user space               maps.h     where
+ *   classify.h  one page's class    scan.h  all pages'       copy.h     the pages     trigger.h  the whole walk
+ *
+ * lkd_trigger_*: entered by a tail call from a generated program, one per program type (the kernel lets a program tail-call
+ * only into its like).  The others are run by user space through BPF_PROG_TEST_RUN.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "shot.h"
+#include "engine.h"
+#include "maps.h"
+#include "classify.h"
+#include "scan.h"
+#include "copy.h"
+#include "trigger.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+SEC("raw_tp")
+int lkd_trigger_raw_tp(void *ctx)
+{
+	return trigger(ctx, 0);
+}
+
+SEC("kprobe")
+int lkd_trigger_kprobe(void *ctx)
+{
+	return trigger(ctx, ctx);
+}
+
+SEC("kprobe.multi")
+int lkd_trigger_kprobe_multi(void *ctx)
+{
+	return trigger(ctx, ctx);
+}
+
+SEC("perf_event")
+int lkd_trigger_perf_event(void *ctx)
+{
+	/* the kernel's own context starts with a pointer to the registers; an address in ctx itself would not be rewritten */
+	void *regs = 0;
+	bpf_probe_read_kernel(&regs, sizeof(regs), ctx);
+	return trigger(ctx, regs);
+}
+
+/* Classify what is left, without a freeze: sizing before arming, and the rest after a deadline. */
+SEC("raw_tp")
+int lkd_classify(void *ctx)
+{
+	struct lkd_ctl *c = ctl();
+	return c ? classify_share(c, c->deadline_ns) : -1;
+}
+
+/* Where does this task stand, and where is the struct page behind the first buffer of the pipe pipe_fd? */
+SEC("raw_tp")
+int lkd_bases(void *ctx)
+{
+	struct lkd_ctl *c = ctl();
+	if (!c)
+		return -1;
+	struct task_struct *task = (void *)bpf_get_current_task();
+	c->found_task = (__u64)task;
+	c->page_struct = PAGE_STRUCT;
+	if (c->pipe_fd < 0)
+		return 0;
+	struct file **files = BPF_CORE_READ(task, files, fdt, fd), *file = 0;
+	bpf_probe_read_kernel(&file, sizeof(file), files + c->pipe_fd);
+	struct pipe_inode_info *pipe = BPF_CORE_READ(file, private_data);
+	struct pipe_buffer *bufs = BPF_CORE_READ(pipe, bufs);
+	c->found_page = (__u64)BPF_CORE_READ(bufs, page);
+	return 0;
+}
+
+/* Has the page a class that may be read at all, now?  It may have been given to somebody else since it was classified. */
+static __always_inline int still_kept(struct lkd_ctl *c, __u64 pfn)
+{
+	__u32 key = 0;
+	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
+	__u64 vaddr = c->vmemmap + pfn * PAGE_STRUCT;
+	if (!w || PAGE_STRUCT > 128 || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)vaddr))
+		return 0;
+	__u64 head = page_head(w->head, vaddr);
+	if (head) {
+		vaddr = head;
+		if (!in_vmemmap(c, head) || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)head))
+			return 0;
+	}
+	return (c->classes_kept >> (page_class(c, w->head, vaddr) & 15)) & 1;
+}
+
+static long peek(__u32 i, struct lkd_ctl *unused)
+{
+	__u32 key = i;
+	struct lkd_ctl *c = ctl();
+	struct lkd_peek *p = bpf_map_lookup_elem(&lkd_peeks, &key);
+	char *to = bpf_map_lookup_elem(&lkd_bounce, &key);
+	if (!c || !p || !to || !p->len)
+		return 1;
+	__u32 len = p->len & 8191;
+	if (len > 4096)
+		return 1;
+	if (p->pfn_check && !still_kept(c, p->pfn_check - 1))
+		p->result = -2; /* the page has changed hands */
+	else
+		p->result = bpf_probe_read_kernel(to, len, (void *)p->vaddr);
+	return 0;
+}
+
+/* Read what stands in lkd_peeks (up to the first of length 0) into lkd_bounce. */
+SEC("raw_tp")
+int lkd_peek(void *ctx)
+{
+	return bpf_loop(LKD_PEEKS, peek, 0, 0);
+}
+
+/* Copy what is left and has room, without a freeze: after a deadline. */
+SEC("raw_tp")
+int lkd_copy(void *ctx)
+{
+	struct lkd_ctl *c = ctl();
+	return c ? (int)copy_share(c, c->deadline_ns) : -1;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 OR MIT
+/* A CPU's share of copying: take batches of the list, lane after lane, until the list, the room or the time is over.  Any
+ * number of CPUs may run it at once, once classification is complete: a batch belongs to whoever took it. */
+#ifndef LKD_COPY_H
+#define LKD_COPY_H
+
+#define BATCH 16
+
+struct copy {
+	__u64 deadline_ns;
+	__u64 entry, end; /* of the batch, in the list */
+	__u64 slot;
+	__u64 copied, failed;
+	__u32 lane;
+	__u32 status;
+};
+
+static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
+{
+	if (bpf_ktime_get_ns() > s->deadline_ns) {
+		s->status |= LKD_DEADLINE;
+		return 1;
+	}
+	struct lkd_lane *l = &c->lanes[s->lane & (LKD_LANES - 1)];
+	__u64 listed = l->wanted < l->room ? l->wanted : l->room;
+	/* look before taking: what nobody takes is found by the writer at the lane's next */
+	if (l->next >= listed) {
+		s->lane++;
+		return s->lane >= LKD_LANES;
+	}
+	__u64 slot = __sync_fetch_and_add(&c->next_slot, BATCH);
+	if (slot + BATCH > c->slots) {
+		s->status |= LKD_BUFFER_SMALL;
+		return 1;
+	}
+	__u64 n = __sync_fetch_and_add(&l->next, BATCH);
+	if (n >= listed)
+		return 0;
+	s->slot = slot;
+	s->entry = l->base + n;
+	s->end = l->base + (n + BATCH < listed ? n + BATCH : listed);
+	return 0;
+}
+
+static long copy_page(__u32 i, struct copy *s)
+{
+	struct lkd_ctl *c = ctl();
+	if (!c)
+		return 1;
+	if (s->entry >= s->end)
+		return next_batch(c, s);
+	__u32 key = s->entry;
+	__u64 *entry = bpf_map_lookup_elem(&lkd_list, &key);
+	key = s->slot;
+	char *to = bpf_map_lookup_elem(&lkd_pages, &key);
+	if (!entry || !to)
+		return 1;
+	__u64 pfn = *entry & LKD_ENTRY_PFN;
+	if (bpf_probe_read_kernel(to, 4096, (void *)(c->page_offset + (pfn << 12)))) {
+		*entry = pfn | LKD_ENTRY_FAILED;
+		s->failed++;
+	} else {
+		s->slot++;
+		*entry = pfn | s->slot << LKD_ENTRY_PFN_BITS;
+		s->copied++;
+	}
+	s->entry++;
+	return 0;
+}
+
+/* Returns lkd_status bits: what ended the copy before the list's end. */
+static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns)
+{
+	__u64 zero = c->zero;
+	struct copy s = {
+		.deadline_ns = deadline_ns,
+		.entry = zero,
+		.end = zero,
+		.slot = zero,
+		.copied = zero,
+		.failed = zero,
+		.lane = zero,
+		.status = zero,
+	};
+	bpf_loop(1 << 23, copy_page, &s, 0);
+	__sync_fetch_and_add(&c->copied, s.copied);
+	__sync_fetch_and_add(&c->failed, s.failed);
+	return s.status;
+}
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 OR MIT
+/* What the capture engine and user space share: settings, state, the list of pages.  The Rust twin (offsets asserted) is
+ * crates/capture/src/ctl.rs; a change here is a change there. */
+#ifndef LKD_ENGINE_H
+#define LKD_ENGINE_H
+
+/* A unit is the piece of work of classification: pages of one block of 1024, so that a free buddy block (at most 1024 pages,
+ * aligned) never spans two units.  A block that System RAM covers in two pieces is two units. */
+#define LKD_UNIT_SHIFT 10
+#define LKD_UNIT_PAGES (1 << LKD_UNIT_SHIFT)
+
+struct lkd_unit {
+	__u64 first; /* pfn */
+	__u32 pages;
+	__u32 base; /* the class of pfn stands in classes[base + pfn % 1024] */
+};
+
+/* The classes are lkd_dump::PageClass. */
+enum lkd_class {
+	LKD_RESERVED,
+	LKD_SLAB,
+	LKD_FREE,
+	LKD_ANON,
+	LKD_FILE,
+	LKD_PAGE_TABLE,
+	LKD_OTHER,
+	LKD_REFCOUNT_ZERO,
+	LKD_OFFLINE, /* offline, unaccepted, without a struct page or with one that was never set up: never touched */
+	LKD_HWPOISON,
+	LKD_HUGETLB,
+	LKD_OWN, /* set by user space, stays: the engine's own buffers */
+	LKD_FILE_MAPPED,
+};
+
+/* A page to be copied: which one, and where its copy stands. */
+#define LKD_ENTRY_PFN_BITS 36
+#define LKD_ENTRY_PFN ((1ull << LKD_ENTRY_PFN_BITS) - 1)
+#define LKD_ENTRY_FAILED (~0ull << LKD_ENTRY_PFN_BITS) /* the read faulted; 0: not copied; else slot + 1 */
+
+/* A lane is a part of the list; lower lanes are copied first, so that what matters most is copied when time or room end. */
+#define LKD_LANES 4
+enum { LKD_LANE_MUST, LKD_LANE_RESERVED, LKD_LANE_REFCOUNT_ZERO, LKD_LANE_USER };
+
+struct lkd_lane {
+	__u64 base; /* first entry in the list */
+	__u64 room; /* entries */
+	__u64 wanted; /* entries that classification asked for; more than room: the rest is found again by its class */
+	__u64 next; /* first entry that nobody has begun to copy */
+};
+
+enum lkd_state { LKD_IDLE, LKD_ARMED, LKD_TAKEN, LKD_HELD };
+
+struct lkd_ctl {
+	/* settings: user space writes them while the state is LKD_IDLE */
+	__u64 zero; /* always 0, and the verifier does not know */
+	__u64 page_offset, vmemmap, end_pfn;
+	__u64 image_first, image_end; /* pfns of the kernel's code and data */
+	__u64 units, slots;
+	__u64 max_pause_ns;
+	__u64 classes_kept; /* bit c: copy pages of class c */
+	__u64 emit; /* 1: list the pages to be copied */
+	__u64 copy; /* 0: count only, for tests: nothing is read but struct pages */
+	__u64 cpus; /* online */
+	__s64 pipe_fd;
+	__u64 page_struct; /* out: sizeof(struct page) */
+	__u64 unused;
+
+	/* state */
+	__u64 state; /* enum lkd_state; ARMED to TAKEN by compare-and-swap of the trigger, ARMED to IDLE by that of user space */
+	__u64 sequence;
+	__u64 dropped; /* triggers that came when not armed */
+	__u64 status; /* enum lkd_status */
+	__u64 deadline_ns;
+	__u64 stoppers; /* CPUs that share the work of this freeze */
+	__u64 next_unit; /* first unit that nobody has begun to classify */
+	__u64 units_done;
+	__u64 next_slot;
+	__u64 kept, copied, failed, own, overflow;
+	__u64 classified_ns;
+	__u64 found_task, found_page; /* answers of lkd_bases */
+	__u64 found[16]; /* pages by class */
+	struct lkd_lane lanes[LKD_LANES];
+	__u64 stack_base; /* vaddr of the first byte in the stack map */
+	__u64 stack_valid; /* bit i: the i-th KiB could be read */
+};
+
+/* The peek program reads many addresses in one call. */
+#define LKD_PEEKS 256
+struct lkd_peek {
+	__u64 vaddr;
+	__u32 len; /* at most 4096 */
+	__s32 result; /* out: 0, -14 (the read faulted), -2 (see pfn_check) */
+	__u64 pfn_check; /* not 0: pfn + 1; read only if that page's class is still one to keep */
+};
+
+#define LKD_STACK_BYTES 16384
+
+_Static_assert(sizeof(struct lkd_ctl) == 536, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
+_Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");
+
+#endif

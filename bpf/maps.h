@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 OR MIT
+/* The maps.  Sizes that depend on the machine are set by user space before loading. */
+#ifndef LKD_MAPS_H
+#define LKD_MAPS_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lkd_ctl);
+} lkd_ctl SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lkd_shot);
+} lkd_shot SEC(".maps");
+
+/* the probing task's kernel stack */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, LKD_STACK_BYTES);
+} lkd_stack SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lkd_unit);
+} lkd_units SEC(".maps");
+
+/* one byte per page of System RAM: its class */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, LKD_UNIT_PAGES);
+} lkd_classes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lkd_list SEC(".maps");
+
+/* the copies */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 4096);
+} lkd_pages SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LKD_PEEKS);
+	__type(key, __u32);
+	__type(value, struct lkd_peek);
+} lkd_peeks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LKD_PEEKS);
+	__uint(key_size, 4);
+	__uint(value_size, 4096);
+} lkd_bounce SEC(".maps");
+
+/* what does not fit on 512 bytes of stack; a program that uses it cannot be interrupted by another one that does: the only
+ * ones are the trigger's (one at a time, by the lock) and those of user space's test runs (preemption off, state not ARMED) */
+struct lkd_scratch {
+	char vmemmap[64 * 128]; /* 64 struct pages */
+	char head[128]; /* the head of a compound page whose tails are there */
+	__u64 found[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lkd_scratch);
+} lkd_scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lkd_request);
+} lkd_request SEC(".maps");
+
+/* wakes the writer; a ring of its own, so that a flood of trace records cannot push a shot out */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} lkd_shots SEC(".maps");
+
+static __always_inline struct lkd_ctl *ctl(void)
+{
+	__u32 key = 0;
+	return bpf_map_lookup_elem(&lkd_ctl, &key);
+}
+
+#endif

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 OR MIT
+/* A CPU's share of classification: take units until there are none or the time is over; write each page's class, and list the
+ * pages to be copied.  Any number of CPUs may run it at once: a unit belongs to whoever took it. */
+#ifndef LKD_SCAN_H
+#define LKD_SCAN_H
+
+#define CHUNK 64 /* struct pages read at once */
+#define FREE8 0x0202020202020202ull
+#define OFFLINE8 0x0808080808080808ull
+_Static_assert((FREE8 & 0xff) == LKD_FREE && (OFFLINE8 & 0xff) == LKD_OFFLINE, "eight classes at once");
+
+struct scan {
+	__u64 deadline_ns; /* latched: nobody can extend it */
+	__u64 first, offset, pages; /* the unit: its first pfn, the chunk in it, its length */
+	__u64 skip; /* pfn: up to here it is the free block whose head was seen */
+	__u64 head; /* struct page of the last page that was no tail, and its class */
+	__u64 head_class;
+	__u64 unaccepted; /* this block holds memory that the firmware has not given yet */
+	__u32 base;
+	__u32 late;
+};
+
+/* Until v6.11 unaccepted memory has no page type: it is a block of 1024 pages of which only the first is linked. */
+static __always_inline int has_untyped_unaccepted(void)
+{
+	return bpf_core_field_exists(struct zone, unaccepted_pages) && !bpf_core_enum_value_exists(enum pagetype, PGTY_unaccepted);
+}
+
+static __always_inline void list_page(struct lkd_ctl *c, __u64 pfn, __u32 class)
+{
+	__u32 lane = LKD_LANE_USER;
+	if (class == LKD_SLAB || class == LKD_PAGE_TABLE || class == LKD_OTHER)
+		lane = LKD_LANE_MUST;
+	else if (class == LKD_RESERVED)
+		lane = pfn >= c->image_first && pfn < c->image_end ? LKD_LANE_MUST : LKD_LANE_RESERVED;
+	else if (class == LKD_REFCOUNT_ZERO)
+		lane = LKD_LANE_REFCOUNT_ZERO;
+	struct lkd_lane *l = &c->lanes[lane];
+	__u64 n = __sync_fetch_and_add(&l->wanted, 1);
+	__u32 key = l->base + n;
+	__u64 *entry = n < l->room ? bpf_map_lookup_elem(&lkd_list, &key) : 0;
+	if (entry)
+		*entry = pfn;
+	else
+		__sync_fetch_and_add(&c->overflow, 1);
+}
+
+static long scan_page(__u32 i, struct scan *s)
+{
+	__u32 key = 0;
+	struct lkd_ctl *c = ctl();
+	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
+	if (!c || !w || PAGE_STRUCT > 128)
+		return 1;
+	__u64 pfn = s->first + s->offset + (i & (CHUNK - 1));
+	if (pfn >= s->first + s->pages)
+		return 1;
+	key = s->base >> LKD_UNIT_SHIFT;
+	__u8 *classes = bpf_map_lookup_elem(&lkd_classes, &key);
+	if (!classes)
+		return 1;
+	__u8 *class = classes + (pfn & (LKD_UNIT_PAGES - 1));
+	if (*class == LKD_OWN) {
+		w->found[LKD_OWN]++;
+		return 0;
+	}
+	if (pfn < s->skip) {
+		*class = LKD_FREE;
+		w->found[LKD_FREE]++;
+		return 0;
+	}
+
+	__u64 vaddr = c->vmemmap + pfn * PAGE_STRUCT;
+	/* v6.1's verifier forgets the range of a product, so it is told again, where the compiler cannot drop it */
+	__u64 at = (i & (CHUNK - 1)) * PAGE_STRUCT;
+	barrier_var(at);
+	if (at > (CHUNK - 1) * 128)
+		return 1;
+	const char *page = w->vmemmap + at;
+	__u64 head = page_head(page, vaddr);
+	__u32 k = s->head_class & 15;
+	if (!head || head != s->head) {
+		s->head = head ? head : vaddr;
+		if (!head) {
+			k = page_class(c, page, vaddr);
+			/* a free block's length: its head says it, and nothing else marks the pages behind */
+			if (k == LKD_FREE) {
+				if (PAGE_HALF(page, page_type) != ~0u)
+					s->skip = pfn + (1ull << (PAGE_WORD(page, private) & 15));
+				else if (has_untyped_unaccepted() && !(pfn & (LKD_UNIT_PAGES - 1)))
+					s->unaccepted = 1;
+			}
+		} else if (!in_vmemmap(c, head) || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)head)) {
+			k = LKD_OTHER; /* no such head: in doubt the page is kept */
+		} else {
+			k = page_class(c, w->head, head);
+		}
+		s->head_class = k;
+	}
+	if (k == LKD_REFCOUNT_ZERO && s->unaccepted)
+		k = LKD_OFFLINE;
+	k &= 15;
+	*class = k;
+	w->found[k]++;
+	if (c->emit && (c->classes_kept >> k) & 1)
+		list_page(c, pfn, k);
+	return 0;
+}
+
+/* All pages of the chunk get the same class; true unless the chunk is not whole or holds pages of our own. */
+static __always_inline int fill_chunk(struct scan *s, struct lkd_scratch *w, __u64 eight)
+{
+	__u32 key = s->base >> LKD_UNIT_SHIFT;
+	char *classes = bpf_map_lookup_elem(&lkd_classes, &key);
+	__u64 at = (s->first + s->offset) & (LKD_UNIT_PAGES - 1);
+	if (!classes || at & (CHUNK - 1) || s->offset + CHUNK > s->pages)
+		return 0;
+	__u64 *words = (__u64 *)(classes + (at & (LKD_UNIT_PAGES - CHUNK)));
+	for (int i = 0; i < CHUNK / 8; i++)
+		words[i] = eight;
+	w->found[eight & 15] += CHUNK;
+	return 1;
+}
+
+static long scan_chunk(__u32 i, struct scan *s)
+{
+	__u32 key = 0;
+	struct lkd_ctl *c = ctl();
+	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
+	if (!c || !w || PAGE_STRUCT > 128)
+		return 1;
+	if (s->offset >= s->pages) {
+		if (bpf_ktime_get_ns() > s->deadline_ns) {
+			s->late = 1;
+			return 1;
+		}
+		__u64 n = __sync_fetch_and_add(&c->next_unit, 1);
+		if (n >= c->units)
+			return 1;
+		key = n;
+		struct lkd_unit *u = bpf_map_lookup_elem(&lkd_units, &key);
+		if (!u)
+			return 1;
+		s->first = u->first;
+		s->pages = u->pages;
+		s->base = u->base;
+		s->offset = 0;
+		s->unaccepted = 0;
+	}
+	__u64 from = s->first + s->offset;
+	if (s->skip >= from + CHUNK && fill_chunk(s, w, FREE8)) {
+		s->offset += CHUNK;
+	} else {
+		/* a piece that does not start at a multiple of 64 pages still reads whole structs only, of the unit's own pages */
+		__u64 left = s->pages - s->offset;
+		__u64 bytes = left < CHUNK ? left * PAGE_STRUCT : CHUNK * PAGE_STRUCT;
+		bytes &= 0x3fff;
+		if (bytes > sizeof(w->vmemmap))
+			return 1;
+		/* a read that faults leaves zeros, which are a struct page that was never set up */
+		long fault = bpf_probe_read_kernel(w->vmemmap, bytes, (void *)(c->vmemmap + from * PAGE_STRUCT));
+		if (!fault || !fill_chunk(s, w, OFFLINE8))
+			bpf_loop(CHUNK, scan_page, s, 0);
+		s->offset += CHUNK;
+	}
+	if (s->offset >= s->pages)
+		__sync_fetch_and_add(&c->units_done, 1);
+	return 0;
+}
+
+static long add_found(__u32 i, void *unused)
+{
+	__u32 key = 0;
+	struct lkd_ctl *c = ctl();
+	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
+	if (!c || !w)
+		return 1;
+	__sync_fetch_and_add(&c->found[i & 15], w->found[i & 15]);
+	return 0;
+}
+
+/* Returns true when the time was over before the work. */
+static __always_inline int classify_share(struct lkd_ctl *c, __u64 deadline_ns)
+{
+	__u32 key = 0;
+	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
+	if (!w)
+		return 1;
+	__builtin_memset(w->found, 0, sizeof(w->found));
+	/* every start value unknown to the verifier, or its walk over the callback does not converge (since v6.6) */
+	__u64 zero = c->zero;
+	struct scan s = {
+		.deadline_ns = deadline_ns,
+		.first = zero,
+		.offset = zero,
+		.pages = zero,
+		.skip = zero,
+		.head = zero,
+		.head_class = zero,
+		.unaccepted = zero,
+		.base = zero,
+		.late = zero,
+	};
+	/* a unit of 1024 pages is 16 chunks, a cut one at most 17; + 1 to see that there is no more */
+	__u64 most = c->units * 17 + 1;
+	bpf_loop(most < 1 << 23 ? most : 1 << 23, scan_chunk, &s, 0);
+	bpf_loop(16, add_found, 0, 0);
+	return s.late;
+}
+
+#endif

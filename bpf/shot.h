@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 OR MIT
+/* The shot and the request: one shape for the BPF side, the ring and the dump's note.  The Rust twins (with the offsets
+ * asserted) are lkd_dump::Shot and lkd_dump::Request; a change here is a change there. */
+#ifndef LKD_SHOT_H
+#define LKD_SHOT_H
+
+#define LKD_SHOT_MAGIC 0x31544f4853444b4cull /* "LKDSHOT1" */
+#define LKD_REGS 21 /* struct pt_regs of x86-64, r15 to ss */
+#define LKD_KSTACK 64
+#define LKD_USTACK 32
+
+/* What the generated D program leaves in the per-CPU map before its tail call. */
+struct lkd_request {
+	__u32 flags;
+	__u32 clause;
+	__u32 probe_id;
+	__u32 site;
+	__u64 args[10];
+};
+
+enum lkd_site { LKD_SITE_RAW_TP_REGS, LKD_SITE_RAW_TP, LKD_SITE_KPROBE, LKD_SITE_PERF_EVENT, LKD_SITE_USER };
+
+enum lkd_status {
+	LKD_DEADLINE = 1,
+	LKD_BUFFER_SMALL = 2,
+	LKD_KSTACK_FAILED = 4,
+	LKD_USTACK_FAILED = 8,
+};
+
+struct lkd_shot {
+	__u64 magic;
+	__u32 version, size;
+	__u32 flags, clause, probe_id, site;
+	__u32 cpu, machine, pid, tgid, uid, gid;
+	__u64 sequence;
+	__u64 ktime_ns, boottime_ns, realtime_ns, deadline_ns;
+	__u64 triggered_ns, stopped_ns, copied_ns, thawed_ns;
+	__u32 status, consistency, cpus_online, cpus_stopped;
+	char comm[16];
+	__u64 task, bpf_frame;
+	__u32 user_regs_valid, probe_regs_valid;
+	__u64 user_regs[LKD_REGS], probe_regs[LKD_REGS];
+	__u64 args[10];
+	__u32 kstack_len, ustack_len;
+	__u64 kstack[LKD_KSTACK], ustack[LKD_USTACK];
+	__u64 found[16];
+	__u64 kept, frozen, trailing, failed, own, overflow;
+	char provider[64], module[64], function[128], name[64], script[128];
+	__u64 reserved[6];
+};
+
+_Static_assert(sizeof(struct lkd_request) == 96, "struct lkd_request");
+_Static_assert(sizeof(struct lkd_shot) == 2048, "struct lkd_shot");
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 OR MIT
+/* The trigger: takes the one shot, records what is true at the probe, holds the probing thread while memory is classified and
+ * copied, lets it go and wakes the writer.
+ *
+ *   armed --CAS--> taken --- record --- stop --- classify --- copy --- thaw ---> held
+ *
+ * Now one CPU stops: the one that probes.  The others' place is between stop and classify: they come, and share the work. */
+#ifndef LKD_TRIGGER_H
+#define LKD_TRIGGER_H
+
+static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot *shot, const struct lkd_request *request,
+				   const void *probe_regs, __u64 frame, __u64 now)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 pid_tgid = bpf_get_current_pid_tgid(), uid_gid = bpf_get_current_uid_gid();
+	shot->magic = LKD_SHOT_MAGIC;
+	shot->version = 1;
+	shot->size = sizeof(*shot);
+	shot->flags = request->flags;
+	shot->clause = request->clause;
+	shot->probe_id = request->probe_id;
+	shot->site = request->site;
+	__builtin_memcpy(shot->args, request->args, sizeof(shot->args));
+	shot->cpu = bpf_get_smp_processor_id();
+	shot->machine = 62; /* EM_X86_64 */
+	shot->pid = pid_tgid;
+	shot->tgid = pid_tgid >> 32;
+	shot->uid = uid_gid;
+	shot->gid = uid_gid >> 32;
+	shot->sequence = c->sequence;
+	shot->ktime_ns = now;
+	shot->triggered_ns = now;
+	shot->boottime_ns = bpf_ktime_get_boot_ns();
+	shot->deadline_ns = c->deadline_ns;
+	shot->cpus_online = c->cpus;
+	bpf_get_current_comm(shot->comm, sizeof(shot->comm));
+	shot->task = (__u64)task;
+	shot->bpf_frame = frame;
+
+	shot->probe_regs_valid = 0;
+	if (probe_regs && !bpf_probe_read_kernel(shot->probe_regs, sizeof(shot->probe_regs), probe_regs))
+		shot->probe_regs_valid = (1 << LKD_REGS) - 1;
+	shot->user_regs_valid = 0;
+	if (BPF_CORE_READ(task, mm)) {
+		void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+		if (!bpf_probe_read_kernel(shot->user_regs, sizeof(shot->user_regs), regs))
+			shot->user_regs_valid = (1 << LKD_REGS) - 1;
+	}
+
+	long n = bpf_get_stack(ctx, shot->kstack, sizeof(shot->kstack), 0);
+	shot->kstack_len = n > 0 ? (__u64)n / 8 : 0;
+	if (n < 0)
+		shot->status |= LKD_KSTACK_FAILED;
+	n = bpf_get_stack(ctx, shot->ustack, sizeof(shot->ustack), BPF_F_USER_STACK);
+	shot->ustack_len = n > 0 ? (__u64)n / 8 : 0;
+	if (n < 0 && shot->user_regs_valid)
+		shot->status |= LKD_USTACK_FAILED;
+
+	/* The stack's bytes: the thread runs on before the writer looks, and the exact stack pointer of each frame is found in
+	 * them by the addresses above. */
+	__u32 key = 0;
+	char *bytes = bpf_map_lookup_elem(&lkd_stack, &key);
+	if (!bytes)
+		return;
+	__u64 valid = 0, base = (__u64)BPF_CORE_READ(task, stack);
+	for (int i = 0; i < LKD_STACK_BYTES / 1024; i++)
+		if (!bpf_probe_read_kernel(bytes + i * 1024, 1024, (void *)(base + i * 1024)))
+			valid |= 1 << i;
+	c->stack_base = base;
+	c->stack_valid = valid;
+}
+
+static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64 deadline_ns)
+{
+	/* stop: this CPU runs nothing but this program until it returns; it is the one stopper */
+	__sync_fetch_and_add(&c->stoppers, 1);
+	shot->cpus_stopped = c->stoppers;
+	shot->stopped_ns = bpf_ktime_get_ns();
+
+	if (classify_share(c, deadline_ns)) {
+		shot->status |= LKD_DEADLINE;
+	} else {
+		c->classified_ns = bpf_ktime_get_ns();
+		if (c->copy)
+			shot->status |= copy_share(c, deadline_ns);
+	}
+	shot->copied_ns = bpf_ktime_get_ns();
+
+	/* thaw */
+	__sync_fetch_and_sub(&c->stoppers, 1);
+	shot->thawed_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline int trigger(void *ctx, const void *probe_regs)
+{
+	__u64 now = bpf_ktime_get_ns(), frame;
+	/* the frame's address as a plain number: the way to this program's caller */
+	asm volatile("%0 = r10" : "=r"(frame));
+	__u32 key = 0;
+	struct lkd_ctl *c = ctl();
+	struct lkd_shot *shot = bpf_map_lookup_elem(&lkd_shot, &key);
+	struct lkd_request *request = bpf_map_lookup_elem(&lkd_request, &key);
+	if (!c || !shot || !request)
+		return 0;
+	/* one shot: pairs with user space's own compare-and-swap when it disarms */
+	if (__sync_val_compare_and_swap(&c->state, LKD_ARMED, LKD_TAKEN) != LKD_ARMED) {
+		__sync_fetch_and_add(&c->dropped, 1);
+		return 0;
+	}
+	__u64 deadline_ns = now + c->max_pause_ns;
+	c->deadline_ns = deadline_ns;
+	shot->status = 0;
+	record(ctx, c, shot, request, probe_regs, frame, now);
+	hold(c, shot, deadline_ns);
+	__sync_val_compare_and_swap(&c->state, LKD_TAKEN, LKD_HELD);
+	__u64 sequence = c->sequence;
+	bpf_ringbuf_output(&lkd_shots, &sequence, sizeof(sequence), BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,234 @@
+//! What the capture engine and user space share: the Rust twin of bpf/engine.h.
+//!
+//! The BPF programs change the state at any moment, so every word is an atomic. Counters need no order; the three that do
+//! say so: [`Ctl::state`] is stored with `Release` and loaded with `Acquire`, and pairs with the full barrier of BPF's
+//! compare-and-swap in bpf/trigger.h.
+
+use std::mem::{offset_of, size_of};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// Pages in an aligned block that one unit of work covers, wholly or in part.
+pub const UNIT_PAGES: u64 = 1024;
+/// Lanes of the list of pages, first copied first.
+pub const LANES: usize = 4;
+/// Addresses that one run of the peek program reads.
+pub const PEEKS: usize = 256;
+/// Bytes of the probing task's kernel stack that the trigger keeps.
+pub const STACK_BYTES: usize = 16384;
+/// Most pages that the buffer can have: a slot's number has 28 bits, of which one value means "failed".
+pub const MOST_SLOTS: u64 = (1 << 28) - 2;
+
+const ENTRY_PFN_BITS: u32 = 36;
+const ENTRY_FAILED_SLOT: u64 = (1 << 28) - 1;
+
+/// `struct lkd_unit`: a piece of System RAM within one aligned block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Unit {
+    /// The first page frame.
+    pub first: u64,
+    /// How many there are, at most [`UNIT_PAGES`].
+    pub pages: u32,
+    /// The class of page frame `pfn` stands at `base + pfn % UNIT_PAGES` of the class map.
+    pub base: u32,
+}
+
+/// `struct lkd_lane`: a part of the list of pages to be copied.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Lane {
+    pub base: AtomicU64,
+    pub room: AtomicU64,
+    pub wanted: AtomicU64,
+    pub next: AtomicU64,
+}
+
+impl Lane {
+    /// Entries that stand in the list.
+    pub fn listed(&self) -> u64 {
+        get(&self.wanted).min(get(&self.room))
+    }
+
+    /// Entries that somebody has begun to copy.
+    pub fn begun(&self) -> u64 {
+        get(&self.next).min(self.listed())
+    }
+}
+
+/// `struct lkd_ctl`.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Ctl {
+    pub zero: AtomicU64,
+    pub page_offset: AtomicU64,
+    pub vmemmap: AtomicU64,
+    pub end_pfn: AtomicU64,
+    pub image_first: AtomicU64,
+    pub image_end: AtomicU64,
+    pub units: AtomicU64,
+    pub slots: AtomicU64,
+    pub max_pause_ns: AtomicU64,
+    pub classes_kept: AtomicU64,
+    pub emit: AtomicU64,
+    pub copy: AtomicU64,
+    pub cpus: AtomicU64,
+    pub pipe_fd: AtomicI64,
+    pub page_struct: AtomicU64,
+    pub unused: AtomicU64,
+
+    pub state: AtomicU64,
+    pub sequence: AtomicU64,
+    pub dropped: AtomicU64,
+    pub status: AtomicU64,
+    pub deadline_ns: AtomicU64,
+    pub stoppers: AtomicU64,
+    pub next_unit: AtomicU64,
+    pub units_done: AtomicU64,
+    pub next_slot: AtomicU64,
+    pub kept: AtomicU64,
+    pub copied: AtomicU64,
+    pub failed: AtomicU64,
+    pub own: AtomicU64,
+    pub overflow: AtomicU64,
+    pub classified_ns: AtomicU64,
+    pub found_task: AtomicU64,
+    pub found_page: AtomicU64,
+    pub found: [AtomicU64; 16],
+    pub lanes: [Lane; LANES],
+    pub stack_base: AtomicU64,
+    pub stack_valid: AtomicU64,
+}
+
+/// `enum lkd_state`: where an arming stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Settings may be changed; a trigger is dropped.
+    Idle = 0,
+    /// The next trigger takes the shot.
+    Armed = 1,
+    /// A thread is held, its memory being copied.
+    Taken = 2,
+    /// The thread runs on; what it left is the writer's.
+    Held = 3,
+}
+
+/// Reads a word that needs no order.
+pub fn get(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Relaxed)
+}
+
+/// Writes a word that needs no order.
+pub fn set(word: &AtomicU64, value: u64) {
+    word.store(value, Ordering::Relaxed);
+}
+
+impl Ctl {
+    /// Where the arming stands. Acquire: what the trigger wrote before is seen after.
+    pub fn state(&self) -> State {
+        match self.state.load(Ordering::Acquire) {
+            1 => State::Armed,
+            2 => State::Taken,
+            3 => State::Held,
+            _ => State::Idle,
+        }
+    }
+
+    /// Lets the next trigger take the shot. Release: it sees all settings.
+    pub fn arm(&self) {
+        self.state.store(State::Armed as u64, Ordering::Release);
+    }
+
+    /// Takes the shot away from the triggers; false when one was faster.
+    pub fn disarm(&self) -> bool {
+        self.state
+            .compare_exchange(State::Armed as u64, State::Idle as u64, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Forgets what an earlier pass counted and listed.
+    pub fn reset_pass(&self) {
+        for word in [
+            &self.status,
+            &self.stoppers,
+            &self.next_unit,
+            &self.units_done,
+            &self.next_slot,
+            &self.kept,
+            &self.copied,
+            &self.failed,
+            &self.own,
+            &self.overflow,
+            &self.classified_ns,
+        ] {
+            set(word, 0);
+        }
+        for word in &self.found {
+            set(word, 0);
+        }
+        for lane in &self.lanes {
+            set(&lane.wanted, 0);
+            set(&lane.next, 0);
+        }
+    }
+
+    /// Pages met, by the number of their class.
+    pub fn found(&self) -> [u64; 16] {
+        std::array::from_fn(|class| self.found.get(class).map_or(0, get))
+    }
+}
+
+/// An entry of the list: a page to be copied, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copied {
+    /// Nobody has read it.
+    Not,
+    /// The read faulted.
+    Failed,
+    /// Its copy is the buffer's page of this number.
+    Slot(u64),
+}
+
+/// Takes an entry apart: the page frame number, and what became of it.
+pub fn entry(word: u64) -> (u64, Copied) {
+    let copied = match word >> ENTRY_PFN_BITS {
+        0 => Copied::Not,
+        ENTRY_FAILED_SLOT => Copied::Failed,
+        slot => Copied::Slot(slot - 1),
+    };
+    (word & ((1 << ENTRY_PFN_BITS) - 1), copied)
+}
+
+/// `struct lkd_peek`: one read of the peek program.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Peek {
+    pub vaddr: u64,
+    pub len: u32,
+    pub result: i32,
+    pub pfn_check: u64,
+}
+
+const _: () = {
+    assert!(size_of::<Unit>() == 16);
+    assert!(size_of::<Lane>() == 32);
+    assert!(size_of::<Peek>() == 24);
+    assert!(offset_of!(Ctl, pipe_fd) == 104);
+    assert!(offset_of!(Ctl, state) == 128);
+    assert!(offset_of!(Ctl, found) == 264);
+    assert!(offset_of!(Ctl, lanes) == 392);
+    assert!(offset_of!(Ctl, stack_base) == 520);
+    assert!(size_of::<Ctl>() == 536);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_tells_its_page_and_its_copy() {
+        assert_eq!(entry(0x12345), (0x12345, Copied::Not));
+        assert_eq!(entry(0x12345 | 1 << 36), (0x12345, Copied::Slot(0)));
+        assert_eq!(entry(0x12345 | !0 << 36), (0x12345, Copied::Failed));
+        assert_eq!(entry(0xf_ffff_ffff | (MOST_SLOTS) << 36), (0xf_ffff_ffff, Copied::Slot(MOST_SLOTS - 1)));
+    }
+}

@@ -1,0 +1,55 @@
+//! Why no dump can be taken: what failed, where, and what to do.
+
+use std::io;
+
+/// Why arming, capturing or checking did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// This machine, kernel or user does not allow it.
+    #[error("{what}; {cure}")]
+    Refused {
+        /// What is missing.
+        what: String,
+        /// How to get it.
+        cure: String,
+    },
+    /// A call or a file failed.
+    #[error("{doing}: {error}")]
+    Io {
+        /// What was being done, and to what.
+        doing: String,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The kernel refused the capture engine.
+    #[error("the kernel refused the capture engine: {error}{}", last_lines(.log))]
+    Engine {
+        /// What libbpf said.
+        error: String,
+        /// Its warnings, the verifier's log among them.
+        log: String,
+    },
+    /// Something about this machine is not as the engine needs it.
+    #[error("{0}")]
+    Machine(String),
+}
+
+impl Error {
+    /// An [`Error::Io`].
+    pub fn io(doing: impl Into<String>, error: impl Into<io::Error>) -> Error {
+        Error::Io { doing: doing.into(), error: error.into() }
+    }
+
+    /// An [`Error::Refused`].
+    pub fn refused(what: impl Into<String>, cure: impl Into<String>) -> Error {
+        Error::Refused { what: what.into(), cure: cure.into() }
+    }
+}
+
+/// The end of a log, where the reason stands.
+fn last_lines(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let from = lines.len().saturating_sub(6);
+    lines.iter().skip(from).map(|line| format!("\n  {line}")).collect()
+}

@@ -1,0 +1,205 @@
+//! The kernel's door: every mmap, bpf(2) by file descriptor, ioctl-like call and signal of this crate, and all its `unsafe`.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::ctl::Ctl;
+
+/// Shared memory with the kernel: a mapped BPF map.
+///
+/// Others write it at any moment, so no slice of it is ever lent: bytes are copied out and in.
+#[derive(Debug)]
+pub struct Mapping {
+    at: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the memory is not tied to a thread, and every access copies or is atomic.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `len` bytes of the map `fd`, for reading and writing.
+    pub fn new(fd: BorrowedFd<'_>, len: usize) -> io::Result<Mapping> {
+        Mapping::at(fd, 0, len, true)
+    }
+
+    /// Maps `len` bytes from `offset`.
+    pub fn at(fd: BorrowedFd<'_>, offset: u64, len: usize, write: bool) -> io::Result<Mapping> {
+        use rustix::mm::{MapFlags, ProtFlags, mmap};
+        let protection = if write { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
+        // SAFETY: a new mapping at an address of the kernel's choice touches nobody's memory.
+        let at = unsafe { mmap(std::ptr::null_mut(), len, protection, MapFlags::SHARED, fd, offset)? };
+        NonNull::new(at.cast()).map(|at| Mapping { at, len }).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Bytes mapped.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where it is mapped, for /proc/self/pagemap.
+    pub fn address(&self) -> usize {
+        self.at.as_ptr() as usize
+    }
+
+    /// Copies bytes out; false, with nothing copied, when the range is not mapped.
+    #[must_use]
+    pub fn read(&self, offset: usize, into: &mut [u8]) -> bool {
+        if offset.checked_add(into.len()).is_none_or(|end| end > self.len) {
+            return false;
+        }
+        // SAFETY: the range is mapped, and `into` is ours alone. A writer in the kernel at the same time can only make
+        // the bytes those of a moment in between; callers read what is at rest.
+        unsafe { std::ptr::copy_nonoverlapping(self.at.as_ptr().add(offset), into.as_mut_ptr(), into.len()) };
+        true
+    }
+
+    /// Copies bytes in; false, with nothing copied, when the range is not mapped.
+    #[must_use]
+    pub fn write(&self, offset: usize, from: &[u8]) -> bool {
+        if offset.checked_add(from.len()).is_none_or(|end| end > self.len) {
+            return false;
+        }
+        // SAFETY: the range is mapped and does not overlap `from`.
+        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), self.at.as_ptr().add(offset), from.len()) };
+        true
+    }
+
+    /// The 64-bit word at `offset`; `None` when it is not mapped or not aligned.
+    pub fn word(&self, offset: usize) -> Option<&AtomicU64> {
+        if offset % 8 != 0 || offset.checked_add(8).is_none_or(|end| end > self.len) {
+            return None;
+        }
+        // SAFETY: mapped as long as self, aligned (a mapping starts at a page), and only ever accessed atomically.
+        Some(unsafe { AtomicU64::from_ptr(self.at.as_ptr().add(offset).cast()) })
+    }
+
+    /// The start of the mapping as the engine's control block; `None` when it is too short.
+    pub fn ctl(&self) -> Option<&Ctl> {
+        if self.len < size_of::<Ctl>() {
+            return None;
+        }
+        // SAFETY: long enough, page-aligned, every field an atomic for which all bit patterns are valid.
+        Some(unsafe { self.at.cast::<Ctl>().as_ref() })
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: ours, and nothing borrowed from it outlives it. An error would mean it was not mapped: nothing to do.
+        let _ = unsafe { rustix::mm::munmap(self.at.as_ptr().cast(), self.len) };
+    }
+}
+
+/// Runs a raw-tracepoint program once, here and now, with zeros for arguments (BPF_PROG_TEST_RUN); gives what it returned.
+pub fn run_program(program: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut arguments = [0u64; 12];
+    let mut options = libbpf_sys::bpf_test_run_opts {
+        sz: size_of::<libbpf_sys::bpf_test_run_opts>() as _,
+        ctx_in: arguments.as_mut_ptr().cast(),
+        ctx_size_in: size_of_val(&arguments) as u32,
+        ..Default::default()
+    };
+    // SAFETY: `options` and the arguments that it points to live through the call.
+    let result = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &mut options) };
+    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(options.retval) }
+}
+
+/// Whether this kernel gives programs of type `program` (BPF_PROG_TYPE_*) the helper `helper` (BPF_FUNC_*).
+pub fn has_helper(program: u32, helper: u32) -> bool {
+    // SAFETY: takes two numbers; loads and drops a two-instruction program.
+    unsafe { libbpf_sys::libbpf_probe_bpf_helper(program, helper, std::ptr::null()) == 1 }
+}
+
+/// The consumer's side of a ring buffer of which only the wake-ups matter.
+#[derive(Debug)]
+pub struct Wakeups {
+    consumer: Mapping,
+    producer: Mapping,
+}
+
+impl Wakeups {
+    /// Maps the positions of the ring buffer `fd`.
+    pub fn new(fd: BorrowedFd<'_>) -> io::Result<Wakeups> {
+        let page = 4096;
+        Ok(Wakeups { consumer: Mapping::at(fd, 0, page, true)?, producer: Mapping::at(fd, page as u64, page, false)? })
+    }
+
+    /// Takes all records unread, so that poll() sleeps again.
+    pub fn drain(&self) {
+        if let (Some(consumer), Some(producer)) = (self.consumer.word(0), self.producer.word(0)) {
+            // Pairs with the kernel's store-release of the producer's position after a record is complete, and with its
+            // load-acquire of the consumer's when it looks for room (kernel/bpf/ringbuf.c).
+            consumer.store(producer.load(Ordering::Acquire), Ordering::Release);
+        }
+    }
+}
+
+/// Makes this process outlive what ends its parent: a session of its own, no interrupt, hang-up or broken pipe; and lets it
+/// stand behind others for CPU and disk.
+pub fn detach() {
+    // SAFETY: calls that take numbers. Any may be refused, and then the process is only less polite or less safe from ^C.
+    unsafe {
+        libc::setsid();
+        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGPIPE, libc::SIGQUIT] {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+        libc::setpriority(libc::PRIO_PROCESS, 0, 10);
+        const IOPRIO_WHO_PROCESS: libc::c_long = 1;
+        const BEST_EFFORT_LOWEST: libc::c_long = 2 << 13 | 7;
+        libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0 as libc::c_long, BEST_EFFORT_LOWEST);
+    }
+}
+
+/// Starts `command` with these file descriptors open under their own numbers.
+pub fn spawn_with(command: &mut std::process::Command, fds: &[BorrowedFd<'_>]) -> io::Result<std::process::Child> {
+    use std::os::unix::process::CommandExt;
+    let numbers: Vec<i32> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    // SAFETY: between fork and exec only fcntl is called, which is safe there; nothing is allocated.
+    unsafe {
+        command.pre_exec(move || {
+            for fd in &numbers {
+                if libc::fcntl(*fd, libc::F_SETFD, 0) < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+            }
+            Ok(())
+        });
+    }
+    command.spawn()
+}
+
+/// Takes over a file descriptor that this process was started with.
+pub fn inherited(fd: i32) -> io::Result<std::os::fd::OwnedFd> {
+    use std::os::fd::{FromRawFd, OwnedFd};
+    if fd < 3 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: fcntl on a number; it fails when that is no open descriptor.
+    if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: open, and given to this process by the one that started it; each number is taken once (see handover.rs).
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Gives the page that holds `bytes` to a pipe, without copying it.
+pub fn give_to_pipe(pipe: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<()> {
+    use rustix::pipe::{IoSliceRaw, SpliceFlags, vmsplice};
+    // SAFETY: the memory stays ours and in place until the pipe is closed; nobody reads the pipe.
+    let sent = unsafe { vmsplice(pipe, &[IoSliceRaw::from_slice(bytes)], SpliceFlags::empty())? };
+    if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+/// Sets element `key` of a map; for a per-CPU map `value` holds one value (of a multiple of 8 bytes) per possible CPU.
+pub fn update_map(map: BorrowedFd<'_>, key: u32, value: &[u8]) -> io::Result<()> {
+    // SAFETY: the caller gives a value as long as the map's; key and value live through the call.
+    let result = unsafe {
+        libbpf_sys::bpf_map_update_elem(map.as_raw_fd(), (&raw const key).cast(), value.as_ptr().cast(), 0)
+    };
+    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
+}
