@@ -1,5 +1,7 @@
 //! `lkd doctor`: what this kernel allows, what is missing, and how to get it.
 
+use lkd_trace::facts::{self, Facts};
+use lkd_trace::provider::Providers;
 use std::fmt::Write as _;
 
 /// One line of the table: a thing lkd needs or uses.
@@ -24,6 +26,34 @@ pub fn table(title: &str, findings: &[Finding]) -> String {
         }
     }
     text
+}
+
+/// Looks at this machine: the text, and whether everything that lkd is for can be done here.
+pub fn examine() -> (String, bool) {
+    let tracing = tracing();
+    let dumps: Vec<Finding> = lkd_capture::doctor::check()
+        .into_iter()
+        .map(|r| Finding { what: r.what.into(), ok: r.ok, found: r.found, cure: r.cure })
+        .collect();
+    let good = dumps.iter().all(|f| f.ok) && tracing.first().is_none_or(|f| f.ok);
+    (table("tracing", &tracing) + "\n" + &table("live dumps", &dumps), good)
+}
+
+/// Privileges first, then every provider.
+fn tracing() -> Vec<Finding> {
+    let finding = |what: &str, problem: Option<(String, String)>| match problem {
+        None => Finding { what: what.into(), ok: true, found: "available".into(), cure: String::new() },
+        Some((found, cure)) => Finding { what: what.into(), ok: false, found, cure },
+    };
+    let mut findings = vec![finding("privileges", facts::privileges().err().map(|p| (p.to_string(), String::new())))];
+    let facts = Facts::new();
+    let providers = Providers::new(&facts);
+    let absent = providers.reasons();
+    for row in providers.rows() {
+        let problem = absent.iter().find(|a| a.provider == row.name());
+        findings.push(finding(row.name(), problem.map(|a| (a.reason.clone(), a.remedy.clone()))));
+    }
+    findings
 }
 
 #[cfg(test)]

@@ -1,10 +1,29 @@
 //! The two programs, `dtrace` and `lkd`: they know every room and carry each value to the next one.
 //!
-//! The walk of `dtrace`: [`flags`] says what the user asked → [`input`] brings the D text → `lkd-dlang` makes a program of it →
-//! [`facts`] tells the compiler about this kernel → `lkd-codegen` makes BPF of it → [`run`] arms `lkd-capture` if the script can
-//! take a dump, starts `lkd-trace`, prints what comes and decides the exit status. [`list`] is `dtrace -l`, [`header`] is
-//! `dtrace -h`, [`lkd`] the commands of the other program.
+//! The walk of `dtrace`: [`flags`] says what the user asked → [`input`] brings the D text ([`cpp`] for `-C`) → [`compile`] makes
+//! a checked program of it → [`run`] arms `lkd-capture` if the script can take a dump, starts `lkd-trace`, prints what comes to
+//! [`output`] and decides the exit status, with [`signals`] to stop it. [`list`] is `dtrace -l`, [`header`] is `dtrace -h`,
+//! [`doctor`] the table of `lkd doctor`.
 //!
 //! Only the `main.rs` of each program touches the process's own streams; everything here writes to what it is given.
 
+pub mod compile;
+pub mod cpp;
+pub mod doctor;
 pub mod flags;
+pub mod header;
+pub mod input;
+pub mod list;
+pub mod live;
+pub mod output;
+pub mod run;
+pub mod signals;
+
+/// What an I/O error means, without Rust's "(os error 2)".
+pub fn reason(e: &std::io::Error) -> String {
+    let text = e.to_string();
+    match text.rfind(" (os error") {
+        Some(cut) => text[..cut].to_string(),
+        None => text,
+    }
+}

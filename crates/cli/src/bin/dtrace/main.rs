@@ -1,0 +1,14 @@
+//! `dtrace`: gives the process's own streams to [`lkd_cli::run`] and takes the exit status from it.
+
+use std::io::{IsTerminal, stderr, stdout};
+use std::process::exit;
+
+fn main() {
+    if std::env::args_os().nth(1).is_some_and(|a| a == lkd_capture::writer::ARG) {
+        exit(lkd_capture::writer::main());
+    }
+    let args = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let mut messages = stderr();
+    let colour = messages.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    exit(lkd_cli::run::dtrace(args, Box::new(stdout().lock()), &mut messages, colour).into());
+}

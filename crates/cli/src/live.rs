@@ -1,0 +1,142 @@
+//! A script's `lkd()` and the capture engine: arming, the descriptors that the generated programs call into, and what the user
+//! is told while a dump is taken and written.
+
+use crate::input::Input;
+use crate::output::Output;
+use crate::signals;
+use lkd_capture::{Armed, Event, Options as Capture, ProbeName, TriggerProg};
+use lkd_dlang::options::{Opt, Options};
+use lkd_dlang::program::{ActionKind, Program, Stmt};
+use lkd_kernel::probes::{Catalog, ProbeId};
+use lkd_trace::bind::{self, Binding};
+use lkd_trace::facts::Facts;
+use lkd_trace::session::{LkdFds, ProgramType};
+use std::time::Duration;
+
+/// The engine, armed for one session.
+pub struct LiveDump {
+    armed: Armed,
+    /// A dump was asked for, and none was completed.
+    failed: bool,
+}
+
+impl LiveDump {
+    /// `None` if no clause of the script can take a dump.
+    ///
+    /// # Errors
+    /// A sentence: what is missing and what to do.
+    pub fn arm(
+        program: &Program,
+        binding: &Binding,
+        catalog: &Catalog,
+        facts: &Facts,
+        inputs: &[Input],
+    ) -> Result<Option<LiveDump>, String> {
+        if !program.clauses.iter().flat_map(|c| &c.stmts).any(is_lkd) {
+            return Ok(None);
+        }
+        let kinds = bind::trigger_kinds(&binding.bound, program, facts);
+        let names = binding.bound.iter().filter_map(|b| catalog.probe(ProbeId(b.probe))).map(|p| ProbeName {
+            id: p.id.0,
+            provider: p.provider.into(),
+            module: p.module.into(),
+            function: p.function.into(),
+            name: p.name.into(),
+        });
+        let mut options = capture_options(&program.options)?;
+        options.programs = kinds.iter().copied().map(trigger).collect();
+        options.probes = names.collect();
+        options.script = inputs.iter().map(Input::spoken).collect::<Vec<_>>().join(", ");
+        let armed = lkd_capture::arm(&options).map_err(|e| e.to_string())?;
+        Ok(Some(LiveDump { armed, failed: false }))
+    }
+
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.armed.warnings().iter().map(String::as_str)
+    }
+
+    /// What the generated programs need of the engine.
+    pub fn fds(&self) -> LkdFds<'_> {
+        let kinds = [ProgramType::RawTp, ProgramType::Kprobe, ProgramType::KprobeMulti, ProgramType::PerfEvent];
+        let triggers = kinds.into_iter().filter_map(|k| Some((k, self.armed.prog_array_fd(trigger(k))?))).collect();
+        LkdFds { request: self.armed.request_map_fd(), triggers }
+    }
+
+    /// Tells what has happened since the last call, without waiting.
+    pub fn report(&mut self, out: &mut Output<'_>) {
+        self.next(Duration::ZERO, out);
+    }
+
+    /// Waits until a dump that was taken is written; ^C leaves that to the writer. True unless a dump failed.
+    pub fn finish(mut self, out: &mut Output<'_>) -> bool {
+        let before = signals::asked_to_stop();
+        while self.armed.taken() && self.next(Duration::from_millis(100), out) {
+            if signals::asked_to_stop() > before {
+                out.notice("the dump goes on being written in the background");
+                return !self.failed;
+            }
+        }
+        let dropped = self.armed.dropped();
+        if dropped > 0 {
+            let calls = if dropped == 1 { "call was" } else { "calls were" };
+            out.error(&format!("{dropped} lkd() {calls} dropped: a script takes one dump"));
+        }
+        !self.failed
+    }
+
+    /// False when nothing more will come.
+    fn next(&mut self, timeout: Duration, out: &mut Output<'_>) -> bool {
+        let mut timeout = timeout;
+        loop {
+            match self.armed.next_event(timeout) {
+                Ok(Some(event)) => {
+                    let last = matches!(event, Event::Done { .. } | Event::Failed { .. } | Event::Gone);
+                    let bad = matches!(event, Event::Failed { .. });
+                    self.failed |= bad;
+                    if bad { out.error(&event.line()) } else { out.notice(&event.line()) }
+                    if last {
+                        return false;
+                    }
+                    timeout = Duration::ZERO;
+                }
+                Ok(None) => return true,
+                Err(e) => {
+                    self.failed = true;
+                    out.error(&e.to_string());
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+fn is_lkd(stmt: &Stmt) -> bool {
+    matches!(stmt, Stmt::Action(a) if matches!(a.kind, ActionKind::Lkd(_)))
+}
+
+fn capture_options(options: &Options) -> Result<Capture, String> {
+    let mut capture = Capture::default();
+    if let Some(path) = options.text(Opt::Lkdpath) {
+        if !path.starts_with('/') {
+            return Err(format!("-x lkdpath={}: give an absolute path, such as /var/crash/live", path.escape_debug()));
+        }
+        capture.root = path.into();
+    }
+    if let Some(format) = options.text(Opt::Lkdformat) {
+        capture.format = format.parse().map_err(|e| format!("-x lkdformat: {e}"))?;
+    }
+    if let Some(pause) = options.number(Opt::Lkdmaxpause) {
+        capture.max_pause_ns = pause;
+    }
+    capture.buffer_bytes = options.number(Opt::Lkdbuf);
+    Ok(capture)
+}
+
+fn trigger(kind: ProgramType) -> TriggerProg {
+    match kind {
+        ProgramType::RawTp => TriggerProg::RawTp,
+        ProgramType::Kprobe => TriggerProg::Kprobe,
+        ProgramType::KprobeMulti => TriggerProg::KprobeMulti,
+        ProgramType::PerfEvent => TriggerProg::PerfEvent,
+    }
+}

@@ -1,0 +1,320 @@
+//! `dtrace`: one walk from the command line to the exit status.
+
+use crate::compile::{self, Compiled, Failure};
+use crate::flags::{self, Args, Mode};
+use crate::input::{self, Input};
+use crate::live::LiveDump;
+use crate::output::Output;
+use crate::{header, list, signals};
+use lkd_codegen::object::Object;
+use lkd_dlang::options::{Opt, Options};
+use lkd_dlang::program::Program;
+use lkd_dlang::source::Sources;
+use lkd_trace::activity::Activity;
+use lkd_trace::bind::{self, Binding};
+use lkd_trace::facts::{self, Facts};
+use lkd_trace::print::{Printer, Style};
+use lkd_trace::session::{Config, Event, Session};
+use lkd_trace::target::Target;
+use std::io::Write;
+use std::time::Duration;
+
+/// DTrace's exit statuses; exit() gives any other.
+pub const SUCCESS: u8 = 0;
+pub const ERROR: u8 = 1;
+pub const USAGE: u8 = 2;
+
+/// The ring's default size: what a reader that looks every few milliseconds needs for some three million records a second.
+const RING: u64 = 16 << 20;
+const RING_MOST: u64 = 1 << 30;
+
+/// The run failed and the user knows why.
+pub(crate) struct Told;
+
+type Done<T> = Result<T, Told>;
+
+/// Runs `dtrace`; `colour` if the messages go to a terminal that shows it.
+pub fn dtrace(args: Vec<String>, data: Box<dyn Write + '_>, messages: &mut dyn Write, colour: bool) -> u8 {
+    let args = match flags::parse(args) {
+        Ok(args) => args,
+        Err(flags::UsageError(why)) => {
+            let _ = write!(messages, "dtrace: {why}\n{}", flags::usage());
+            return USAGE;
+        }
+    };
+    let mut out = Output::new(data, messages);
+    let mut run = Run { args: &args, out: &mut out, colour };
+    let done = match args.mode {
+        Mode::Version => run.version(),
+        Mode::Header => run.header(),
+        Mode::List => run.list(),
+        Mode::Trace => run.trace(),
+    };
+    done.unwrap_or(ERROR)
+}
+
+struct Run<'r, 'o> {
+    args: &'r Args,
+    out: &'r mut Output<'o>,
+    colour: bool,
+}
+
+impl Run<'_, '_> {
+    fn version(&mut self) -> Done<u8> {
+        self.print(format!("dtrace: lkd {} (D 1.13)\n", env!("CARGO_PKG_VERSION")).as_bytes())?;
+        Ok(SUCCESS)
+    }
+
+    fn header(&mut self) -> Done<u8> {
+        let (sources, inputs) = self.sources(&Options::default())?;
+        match header::headers(&sources, &inputs) {
+            Ok(files) => {
+                for (path, text) in files {
+                    let path = self.args.output.clone().unwrap_or(path);
+                    std::fs::write(&path, text)
+                        .map_err(|e| self.fail(&format!("failed to write {path}: {}", crate::reason(&e))))?;
+                }
+                Ok(SUCCESS)
+            }
+            Err(failure) => Err(self.show(failure, &sources, &inputs, false)),
+        }
+    }
+
+    fn list(&mut self) -> Done<u8> {
+        let options = self.options()?;
+        self.open_output()?;
+        let (sources, inputs) = self.sources(&options)?;
+        let errtags = options.flag(Opt::Errtags);
+        let facts = Facts::new();
+        match list::list(self.args, options, &sources, &inputs, &facts) {
+            Ok(listing) => {
+                self.print(&listing.rows)?;
+                for missing in &listing.unmatched {
+                    self.out.error(missing);
+                }
+                Ok(if listing.unmatched.is_empty() { SUCCESS } else { ERROR })
+            }
+            Err(failure) => Err(self.show(failure, &sources, &inputs, errtags)),
+        }
+    }
+
+    fn trace(&mut self) -> Done<u8> {
+        let options = self.options()?;
+        self.out.set_quiet(options.flag(Opt::Quiet));
+        let errtags = options.flag(Opt::Errtags);
+        let (sources, inputs) = self.sources(&options)?;
+        if !self.args.compile_only {
+            facts::privileges().map_err(|e| self.fail(&format!("failed to initialize dtrace: {e}")))?;
+        }
+        let facts = Facts::new();
+        let targets = self.targets()?;
+        let pid = targets.first().map(Target::pid);
+        let compiled = compile::compile(self.args, options, &sources, &inputs, pid, &facts)
+            .map_err(|failure| self.show(failure, &sources, &inputs, errtags))?;
+        self.out.set_quiet(compiled.program.options.flag(Opt::Quiet));
+        let binding = bind::bind(&compiled.program, &compiled.catalog, &facts);
+        self.matched(&inputs, &compiled.program, &binding);
+        if let Some(cannot) = binding.cannot.first() {
+            return Err(self.fail(&format!("failed to enable {}: {}", cannot.probe, cannot.why)));
+        }
+        if self.args.compile_only {
+            if self.args.disassemble {
+                let object = self.generate(&compiled.program, &binding, &facts)?;
+                self.disassemble(&object);
+            }
+            return Ok(SUCCESS);
+        }
+        self.enable(&compiled, &binding, &facts, targets, &inputs)
+    }
+
+    /// Everything that needs the kernel's consent.
+    fn enable(
+        &mut self,
+        compiled: &Compiled,
+        binding: &Binding,
+        facts: &Facts,
+        targets: Vec<Target>,
+        inputs: &[Input],
+    ) -> Done<u8> {
+        let program = &compiled.program;
+        if program.destructive.is_some() && !program.options.flag(Opt::Destructive) {
+            return Err(self.fail("could not enable tracing: Destructive actions not allowed"));
+        }
+        self.open_output()?;
+        let object = self.generate(program, binding, facts)?;
+        if self.args.disassemble {
+            self.disassemble(&object);
+        }
+        signals::catch().map_err(|e| self.fail(&format!("failed to catch signals: {}", crate::reason(&e))))?;
+        let mut live = LiveDump::arm(program, binding, &compiled.catalog, facts, inputs)
+            .map_err(|why| self.fail(&format!("could not enable tracing: lkd(): {why}")))?;
+        if let Some(live) = &live {
+            live.warnings().for_each(|w| self.out.notice(w));
+        }
+        let config = Config {
+            lkd: live.as_ref().map(LiveDump::fds),
+            targets,
+            bpflog: program.options.flag(Opt::Bpflog),
+            ..Config::default()
+        };
+        let mut session = Session::load(&object, &binding.bound, &compiled.catalog, facts, config)
+            .map_err(|e| self.failed_to_trace(&e))?;
+        let style = Style {
+            quiet: program.options.flag(Opt::Quiet),
+            flow: program.options.flag(Opt::Flowindent),
+            rawbytes: program.options.flag(Opt::Rawbytes),
+            stackindent: program.options.number(Opt::Stackindent).map(|n| n.min(1024) as u32),
+        };
+        let mut printer = Printer::new(program, &object.layouts, &compiled.catalog, facts, style);
+        session.start().map_err(|e| self.failed_to_trace(&e))?;
+        if program.options.flag(Opt::Destructive) {
+            self.out.notice("allowing destructive actions");
+        }
+        self.consume(&mut session, &mut printer, &mut live, program.options.flag(Opt::Droptags))?;
+        if self.args.verbose {
+            let t = session.tally();
+            self.out.notice(&format!("{} records made, {} delivered, {} dropped", t.made, t.delivered, t.dropped));
+        }
+        let status = session.exit_status().unwrap_or(0) as u8;
+        // the probes are gone before the dump is waited for: nothing may fire into an engine that is being taken down
+        drop(session);
+        match live {
+            Some(live) if !live.finish(self.out) && status == SUCCESS => Ok(ERROR),
+            _ => Ok(status),
+        }
+    }
+
+    fn consume(
+        &mut self,
+        session: &mut Session,
+        printer: &mut Printer<'_>,
+        live: &mut Option<LiveDump>,
+        droptags: bool,
+    ) -> Done<()> {
+        let mut text = Vec::with_capacity(1 << 16);
+        loop {
+            if signals::asked_to_stop() > 0 || self.out.reader_gone() {
+                session.stop();
+            }
+            let mut said = Vec::new();
+            let polled = session.poll(Duration::from_millis(100), &mut |event| match event {
+                Event::Record(data) => {
+                    if let Err(e) = printer.record(&data, &mut text) {
+                        said.push((text.len(), true, e.to_string()));
+                    }
+                }
+                Event::Error(e) => said.push((text.len(), true, printer.error(&e))),
+                Event::Drops(d) => said.push((text.len(), true, d.line(droptags))),
+                Event::TargetEnded { pid, how } => said.push((text.len(), false, how.line(pid))),
+            });
+            printer.flush(&mut text);
+            // messages come between the records between which they happened
+            let mut shown = 0;
+            for (at, important, line) in said {
+                self.print(text.get(shown..at).unwrap_or_default())?;
+                shown = shown.max(at);
+                if important { self.out.error(&line) } else { self.out.notice(&line) }
+            }
+            self.print(text.get(shown..).unwrap_or_default())?;
+            text.clear();
+            if let Some(live) = live {
+                live.report(self.out);
+            }
+            if polled.map_err(|e| self.failed_to_trace(&e))? == Activity::Stopped {
+                return Ok(());
+            }
+        }
+    }
+
+    fn generate(&mut self, program: &Program, binding: &Binding, facts: &Facts) -> Done<Object> {
+        let env = facts.env(bind::needs_task(program), ring_bytes(&program.options, facts));
+        lkd_codegen::compile(program, &binding.bound, &env)
+            .map_err(|e| self.fail(&format!("could not enable tracing: {e}")))
+    }
+
+    fn matched(&mut self, inputs: &[Input], program: &Program, binding: &Binding) {
+        for input in inputs {
+            let of_input = |(i, _): &(usize, &Vec<u64>)| program.clauses.get(*i).is_some_and(|c| c.span.file == input.file);
+            let n: u64 = binding.per_pattern.iter().enumerate().filter(of_input).flat_map(|(_, p)| p).sum();
+            self.out.notice(&format!("{} matched {n} probe{}", input.spoken(), if n == 1 { "" } else { "s" }));
+        }
+        if self.args.verbose {
+            for (clause, counts) in program.clauses.iter().zip(&binding.per_pattern) {
+                for (pattern, n) in clause.probes.iter().zip(counts) {
+                    self.out.notice(&format!("line {}: {} matched {n}", clause.line, compile::desc_of(pattern)));
+                }
+            }
+        }
+    }
+
+    fn targets(&mut self) -> Done<Vec<Target>> {
+        let command = self.args.command.iter().map(|c| Target::start(c));
+        let pids = self.args.pids.iter().map(|p| Target::grab(*p as u32));
+        command.chain(pids).collect::<Result<_, _>>().map_err(|e| self.fail(&e.to_string()))
+    }
+
+    fn options(&mut self) -> Done<Options> {
+        compile::options(self.args).map_err(|why| self.fail(&why))
+    }
+
+    fn sources(&mut self, options: &Options) -> Done<(Sources, Vec<Input>)> {
+        let named = options.text(Opt::Cpppath).or_else(|| std::env::var("DTRACE_CPP").ok());
+        input::read(self.args, named.as_deref().unwrap_or("cpp")).map_err(|why| self.fail(&why))
+    }
+
+    fn open_output(&mut self) -> Done<()> {
+        let Some(path) = &self.args.output else { return Ok(()) };
+        self.out
+            .to_file(path)
+            .map_err(|e| self.fail(&format!("failed to open output file '{path}': {}", crate::reason(&e))))
+    }
+
+    fn print(&mut self, bytes: &[u8]) -> Done<()> {
+        self.out.data(bytes).map_err(|e| self.fail(&format!("failed to write output: {}", crate::reason(&e))))
+    }
+
+    fn disassemble(&mut self, object: &Object) {
+        for prog in &object.progs {
+            self.out.detail(&prog.listing());
+        }
+    }
+
+    fn failed_to_trace(&mut self, e: &lkd_trace::session::Error) -> Told {
+        let told = self.fail(&format!("could not enable tracing: {e}"));
+        if let Some(log) = e.log() {
+            self.out.detail(log);
+        }
+        told
+    }
+
+    fn fail(&mut self, why: &str) -> Told {
+        self.out.error(why);
+        Told
+    }
+
+    /// Compiler messages: DTrace's line, then the drawn place.
+    fn show(&mut self, failure: Failure, sources: &Sources, inputs: &[Input], errtags: bool) -> Told {
+        match failure {
+            Failure::Said(why) => return self.fail(&why),
+            Failure::Diags(diags) => {
+                for diag in diags {
+                    let prefix = inputs.iter().find(|i| i.file == diag.span.file).map(Input::failed).unwrap_or_default();
+                    self.out.error(&format!("{prefix}: {}", diag.line(sources, errtags)));
+                    self.out.detail(&diag.draw(sources, self.colour));
+                }
+            }
+        }
+        Told
+    }
+}
+
+/// `bufsize` is per CPU, as in DTrace; the ring is one for all, a power of two.
+fn ring_bytes(options: &Options, facts: &Facts) -> u32 {
+    let cpus = facts.cpus().online.len().max(1) as u64;
+    let asked = match options.number(Opt::Bufsize) {
+        Some(bytes) if options.is_set(Opt::Bufsize) => bytes.saturating_mul(cpus).max(4096),
+        Some(bytes) => bytes.saturating_mul(cpus).max(RING),
+        None => RING,
+    };
+    asked.min(RING_MOST).next_power_of_two() as u32
+}
