@@ -122,6 +122,7 @@ impl Kernel {
             let found = sh::read(sh::cmd("find").arg(half).args(["-type", "f", "-name", "vmlinux*"]))?;
             let vmlinux = found.lines().next().context("the debug package holds no vmlinux")?;
             fs::rename(vmlinux, half.join("vmlinux"))?;
+            fs::remove_dir_all(half.join("usr"))?;
             Ok(())
         })?;
         Ok(dir.join("vmlinux"))

@@ -30,7 +30,9 @@ mod initramfs;
 mod kernels;
 mod place;
 mod qemu;
+mod readers;
 mod sh;
+mod suite;
 
 use std::process::ExitCode;
 
@@ -38,7 +40,9 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   guest [OPTIONS] -- CMD...   boot a stock Debian kernel in QEMU and run CMD in it (guest --help)
-  setup                       install what the other commands need; they do it themselves too
+  test [OPTIONS]              run every suite of tests (test --help)
+  setup [--all]               install what the other commands need (they do it themselves too); with --all also
+                              fetch the kernels, their vmlinux and the readers
 ";
 
 fn main() -> ExitCode {
@@ -46,8 +50,9 @@ fn main() -> ExitCode {
     let command = words.next().unwrap_or_default();
     let rest: Vec<String> = words.collect();
     let outcome = match command.as_str() {
-        "setup" => apt::setup().map(|()| 0),
+        "setup" => setup(rest).map(|()| 0),
         "guest" => guest::main(rest),
+        "test" => suite::main(rest),
         "" | "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(0)
@@ -64,4 +69,19 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn setup(words: Vec<String>) -> anyhow::Result<()> {
+    let mut args = args::Args::new(words);
+    let all = args.flag("--all");
+    args.done()?;
+    apt::setup()?;
+    if all {
+        for name in ["6.1", "6.12"] {
+            println!("{}", kernels::Kernel::get(name)?.vmlinux()?.display());
+        }
+        readers::crash()?;
+        readers::drgn()?;
+    }
+    Ok(())
 }

@@ -1,0 +1,137 @@
+//! `cargo xtask test`: the suites in order, each with its closing line, and one status for all.
+
+mod code;
+mod kernel;
+mod reading;
+
+use crate::apt;
+use crate::args::Args;
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask test [--quick] [--only SUITE]... [FILTER...]
+
+Runs the suites; each ends with one line 'SUITE: N passed, N failed, N skipped'. Status 1 when anything failed.
+
+  fmt      rustfmt has nothing to change
+  clippy   no warning in any target
+  deny     licences and sources of all dependencies, where cargo-deny is installed
+  unit     unit and property tests of all crates
+  host     tests/d on the machine's own kernel (root and tracing permitting)
+  guest    tests/d in a Debian 6.1 and a 6.12 guest: one boot each
+  readers  crash 9, the newest drgn and gdb on the dumps that the guests left
+
+  --quick      without guests and readers
+  --only NAME  only this suite (any number; readers needs guest's dumps from before)
+  --bless      host: write the expected output anew
+  FILTER       host and guest: only tests whose name contains it
+";
+
+/// What a suite has counted.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub passed: u32,
+    pub failed: u32,
+    pub skipped: u32,
+}
+
+impl Tally {
+    /// One test passed.
+    pub fn pass(&mut self) {
+        self.passed += 1;
+    }
+
+    /// One test failed; says so.
+    pub fn fail(&mut self, what: &str, why: &str) {
+        println!("FAILED {what}: {}", why.trim_end());
+        self.failed += 1;
+    }
+
+    /// One test was skipped; says why.
+    pub fn skip(&mut self, what: &str, why: &str) {
+        println!("skipped {what}: {why}");
+        self.skipped += 1;
+    }
+
+    /// Counts lines that begin with `ok`, `FAILED` or `skipped`, as our runner and our reader scripts write them.
+    pub fn count(&mut self, report: &str) {
+        for line in report.lines() {
+            match line.split(' ').next() {
+                Some("ok") => self.passed += 1,
+                Some("FAILED") => self.failed += 1,
+                Some("skipped") => self.skipped += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+}
+
+/// What was asked of the suites.
+pub struct Ask {
+    pub filters: Vec<String>,
+    pub bless: bool,
+}
+
+type Suite = fn(&Ask, &mut Tally) -> Result<()>;
+
+/// Every suite: its name, what its heading says, whether `--quick` leaves it out.
+const SUITES: &[(&str, &str, bool, Suite)] = &[
+    ("fmt", "rustfmt", false, code::fmt),
+    ("clippy", "clippy, warnings denied", false, code::clippy),
+    ("deny", "licences", false, code::deny),
+    ("unit", "unit and property tests", false, code::unit),
+    ("host", "this machine's kernel", false, kernel::host),
+    ("guest", "Debian 6.1 in a guest", true, |ask, tally| kernel::guest("6.1", ask, tally)),
+    ("guest", "Debian 6.12 in a guest", true, |ask, tally| kernel::guest("6.12", ask, tally)),
+    ("readers", "crash, drgn and gdb on the guests' dumps", true, reading::readers),
+];
+
+/// The command line's entry. Gives the status for this process to end with.
+pub fn main(words: Vec<String>) -> Result<u8> {
+    let mut args = Args::new(words);
+    if args.flag("--help") || args.flag("-h") {
+        print!("{USAGE}");
+        return Ok(0);
+    }
+    let quick = args.flag("--quick");
+    let only = args.all("--only")?;
+    if let Some(name) = only.iter().find(|name| !SUITES.iter().any(|suite| suite.0 == name.as_str())) {
+        bail!("no suite {name}\n{USAGE}");
+    }
+    let ask = Ask { bless: args.flag("--bless"), filters: args.rest()? };
+    apt::setup()?;
+    let mut failed = false;
+    for (name, heading, slow, suite) in SUITES {
+        let chosen = if only.is_empty() { !(quick && *slow) } else { only.iter().any(|word| word == name) };
+        if !chosen {
+            continue;
+        }
+        println!("== {heading}");
+        let mut tally = Tally::default();
+        if let Err(why) = suite(&ask, &mut tally) {
+            tally.fail(name, &format!("{why:#}"));
+        }
+        println!("{name}: {tally}");
+        failed |= tally.failed > 0;
+    }
+    Ok(u8::from(failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_counted_by_its_lines() {
+        let mut tally = Tally::default();
+        tally.count("ok a (0.1 s)\nFAILED b\n    ok is not a word here\nskipped c: no moon\nok d\nokay\n");
+        assert_eq!(tally, Tally { passed: 2, failed: 1, skipped: 1 });
+        assert_eq!(tally.to_string(), "2 passed, 1 failed, 1 skipped");
+    }
+}

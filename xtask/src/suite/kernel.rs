@@ -1,0 +1,140 @@
+//! Suites that need a kernel: `tests/d` on the machine's own, and in guests, one boot for all tests of a kernel.
+
+use super::{Ask, Tally};
+use crate::guest::Guest;
+use crate::qemu::{Ending, Shared, Sinks};
+use crate::{build, place, sh};
+use anyhow::{Context, Result};
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+/// `tests/d` on this machine's kernel.
+pub fn host(ask: &Ask, tally: &mut Tally) -> Result<()> {
+    let programs = build::release(&["lkd-cli", "lkd-testprogs"])?;
+    build::programs(&programs, build::OURS)?;
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    let mut command = sh::cmd(programs.join("lkd-testrun"));
+    if ask.bless {
+        command.arg("--bless");
+    }
+    command.arg(place::workspace().join("tests/d")).args(&ask.filters).env("PATH", path);
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start lkd-testrun")?;
+    let mut report = Tee::default();
+    if let Some(mut stdout) = child.stdout.take() {
+        std::io::copy(&mut stdout, &mut report)?;
+    }
+    let status = child.wait()?;
+    tally.count(&report.seen.text());
+    if !status.success() && tally.failed == 0 {
+        tally.fail("lkd-testrun", &status.to_string());
+    }
+    Ok(())
+}
+
+/// `tests/d` in a guest. What its tests leave in /out is kept for the readers.
+pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
+    let out = left_by(kernel);
+    let _ = fs::remove_dir_all(&out);
+    let mut guest = Guest {
+        kernel: kernel.to_owned(),
+        share: Some(place::workspace().join("tests")),
+        out: Some(out.clone()),
+        console: Some(place::target().join(format!("lkd-guests/{kernel}.console"))),
+        timeout: Duration::from_secs(2400),
+        ..Guest::default()
+    };
+    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    guest.add_ours()?;
+    guest.programs.push("makedumpfile".into());
+    let report = Tee::default();
+    let seen = report.seen.clone();
+    let command: Vec<String> =
+        ["lkd-testrun", "--guest", "/share/d"].iter().map(|word| (*word).to_owned()).collect();
+    let command = [command, ask.filters.clone()].concat();
+    let ending =
+        guest.run(&command, Sinks { stdout: Box::new(report), stderr: Box::new(std::io::stderr()) })?;
+    tally.count(&seen.text());
+    match ending {
+        Ending::Lost(why) => tally.fail("the guest itself", &why),
+        Ending::Exit(status) if status > 1 => tally.fail("lkd-testrun", &format!("status {status}")),
+        Ending::Exit(_) => {}
+    }
+    let console = fs::read(guest.console.as_deref().unwrap_or(&out)).unwrap_or_default();
+    match complaint(&String::from_utf8_lossy(&console)) {
+        Some(line) => tally.fail("the kernel's log", line),
+        None => {
+            println!("ok the kernel's log has no complaint");
+            tally.pass();
+        }
+    }
+    Ok(())
+}
+
+/// Where the guest suite keeps what a kernel's tests left.
+pub fn left_by(kernel: &str) -> PathBuf {
+    place::target().join("lkd-guests").join(kernel)
+}
+
+/// The first line by which a kernel says that something of its own went wrong. Stalls are not among them: an emulated
+/// CPU on a loaded machine stalls by itself.
+fn complaint(console: &str) -> Option<&str> {
+    let signs = [
+        "WARNING: CPU",
+        "BUG: unable",
+        "BUG: kernel",
+        "general protection",
+        "Oops:",
+        "scheduling while atomic",
+    ];
+    console.lines().find(|line| signs.iter().any(|sign| line.contains(sign)))
+}
+
+/// Writes to the terminal and remembers.
+#[derive(Default)]
+struct Tee {
+    seen: Shared,
+}
+
+impl Write for Tee {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // The runner's own closing line would be counted twice by whoever reads ours.
+        let text = String::from_utf8_lossy(bytes);
+        for line in text.split_inclusive('\n').filter(|line| !is_closing(line)) {
+            std::io::stdout().write_all(line.as_bytes())?;
+        }
+        self.seen.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().flush()
+    }
+}
+
+fn is_closing(line: &str) -> bool {
+    line.starts_with(|c: char| c.is_ascii_digit())
+        && line.trim_end().ends_with(" skipped")
+        && line.contains(" passed, ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernels_complaint_is_found() {
+        assert_eq!(
+            complaint("[ 1.0] fine\n[ 2.0] BUG: kernel NULL pointer\n"),
+            Some("[ 2.0] BUG: kernel NULL pointer")
+        );
+        assert_eq!(complaint("[ 1.0] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!\n"), None);
+    }
+
+    #[test]
+    fn the_runners_closing_line_is_known() {
+        assert!(is_closing("3 passed, 0 failed, 1 skipped\n"));
+        assert!(!is_closing("ok 3 passed, 0 failed, 1 skipped-x\n"));
+    }
+}

@@ -1,0 +1,182 @@
+//! The readers suite: every dump that a guest left under /out/readers, judged by those who will have to read it.
+//!
+//! `NAME.kdump` goes to crash and drgn, `NAME.elf` to gdb as well. `seed.*` was triggered by the seed's script, so its
+//! triggering task is known.
+
+use super::kernel::left_by;
+use super::{Ask, Tally};
+use crate::kernels::Kernel;
+use crate::{place, readers, sh};
+use anyhow::{Context, Result};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The program that runs into the seed's probe, and what its system call returns.
+pub const SEED: [&str; 2] = ["seeker", "0xc0000001"];
+
+/// All readers on all dumps.
+pub fn readers(_: &Ask, tally: &mut Tally) -> Result<()> {
+    for name in ["6.1", "6.12"] {
+        let dumps = dumps(&left_by(name).join("readers"));
+        if dumps.is_empty() {
+            tally.fail(&format!("dumps of {name}"), "the guest left none in /out/readers");
+            continue;
+        }
+        let vmlinux = Kernel::get(name)?.vmlinux()?;
+        for dump in dumps {
+            println!("-- {name} {}", dump.file_name().unwrap_or_default().to_string_lossy());
+            let seed = dump.file_stem().is_some_and(|stem| stem == "seed");
+            let expected: &[&str] = if seed { &SEED } else { &[] };
+            drgn(&vmlinux, &dump, expected, tally)?;
+            crash(&vmlinux, &dump, expected, tally)?;
+            if dump.extension().is_some_and(|kind| kind == "elf") {
+                gdb(&vmlinux, &dump, tally)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn dumps(dir: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut dumps: Vec<PathBuf> =
+        files.filter(|file| file.extension().is_some_and(|kind| kind == "kdump" || kind == "elf")).collect();
+    dumps.sort();
+    dumps
+}
+
+fn drgn(vmlinux: &Path, dump: &Path, expected: &[&str], tally: &mut Tally) -> Result<()> {
+    let script = place::workspace().join("tests/readers/check.py");
+    let out =
+        readers::drgn_script(&script, vmlinux, dump, expected)?.output().context("cannot start drgn")?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    for line in text.lines() {
+        println!("{}", line.replacen(' ', " drgn ", 1));
+    }
+    tally.count(&text);
+    if !out.status.success() && !text.contains("FAILED") {
+        tally.fail("drgn", &sh::tail(&String::from_utf8_lossy(&out.stderr), 4));
+    }
+    Ok(())
+}
+
+/// What crash must show for each of its commands.
+const CRASH: &[(&str, &[&str])] = &[
+    ("sys", &["CPUS: ", "LOAD AVERAGE: ", "PANIC: "]),
+    ("ps", &["[kthreadd]", "lkd-testrun", "COMM"]),
+    ("log", &["Linux version ", "virtio_blk"]),
+    ("mod", &["virtio_blk"]),
+    ("files 1", &["/dev/console", "ROOT: /"]),
+    ("bt 1", &["schedule", "RIP: ", "ORIG_RAX: "]),
+    ("kmem -i", &["TOTAL MEM", "SLAB"]),
+];
+
+fn crash(vmlinux: &Path, dump: &Path, expected: &[&str], tally: &mut Tally) -> Result<()> {
+    let run = place::RunDir::new()?;
+    let mut script = "set scroll off\n".to_owned();
+    for (command, _) in CRASH {
+        script += &format!("echo =={command}\n{command}\n");
+    }
+    script += "echo ==bt -a\nbt -a\nquit\n";
+    let file = run.file("crash.cmd");
+    // crash has no echo of its own; `!` hands a line to the shell.
+    fs::write(&file, script.replace("\necho ", "\n!echo "))?;
+    let mut command = readers::crash()?;
+    // A program that waits for a terminal must not hold the suite.
+    command.args(["-s", "-i"]).arg(&file).arg(vmlinux).arg(dump).current_dir(run.file(""));
+    let out = command.output().context("cannot start crash")?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    if !out.status.success() {
+        let said = format!("{text}{}", String::from_utf8_lossy(&out.stderr));
+        tally.fail("crash", &format!("{}: {}", out.status, sh::tail(&said, 6)));
+        return Ok(());
+    }
+    for (command, wanted) in CRASH {
+        let part = section(&text, command);
+        match wanted.iter().find(|word| !part.contains(**word)) {
+            Some(word) => {
+                tally.fail(&format!("crash {command}"), &format!("no '{word}' in\n{}", sh::tail(part, 12)))
+            }
+            None => {
+                println!("ok crash {command}: {} lines", part.lines().count());
+                tally.pass();
+            }
+        }
+    }
+    if let [comm, value] = expected {
+        let part = section(&text, "bt -a");
+        let mine = part.split("PID: ").find(|task| task.contains(&format!("COMMAND: \"{comm}\"")));
+        let value = value.trim_start_matches("0x");
+        match mine {
+            None => tally.fail("crash bt -a", &format!("no CPU runs {comm}:\n{}", sh::tail(part, 12))),
+            Some(task) if !task.contains(value) || !task.contains("syscall") => {
+                tally.fail("crash bt -a", &format!("the task's registers do not hold {value}:\n{task}"));
+            }
+            Some(task) => {
+                println!(
+                    "ok crash bt -a: {comm}, {} frames, {value} in its registers",
+                    task.matches(" #").count()
+                );
+                tally.pass();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a command printed: from its heading to the next.
+fn section<'a>(text: &'a str, command: &str) -> &'a str {
+    let Some((_, rest)) = text.split_once(&format!("=={command}\n")) else { return "" };
+    rest.split("\n==").next().unwrap_or(rest)
+}
+
+/// gdb knows nothing of kernels: it must take the file for a core, show a thread, and read the kernel's own text at the
+/// address that the kernel runs at.
+fn gdb(vmlinux: &Path, dump: &Path, tally: &mut Tally) -> Result<()> {
+    let offset = kernel_offset(dump)?.context("the dump's VMCOREINFO has no KERNELOFFSET")?;
+    let out = sh::cmd("gdb")
+        .args(["-q", "-batch", "-nx", "-ex", "set pagination off", "-ex"])
+        .arg(format!("core-file {}", dump.display()))
+        .arg("-ex")
+        .arg(format!("symbol-file -o {offset:#x} {}", vmlinux.display()))
+        .args(["-ex", "info threads", "-ex", "x/s linux_banner", "-ex", "bt 8"])
+        .output()
+        .context("cannot start gdb")?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    for (what, word) in [("threads", "* 1"), ("memory", "Linux version ")] {
+        match text.lines().find(|line| line.contains(word)) {
+            Some(line) => {
+                println!("ok gdb {what}: {}", line.trim().chars().take(70).collect::<String>());
+                tally.pass();
+            }
+            None => {
+                let said = format!("{text}{}", String::from_utf8_lossy(&out.stderr));
+                tally.fail(&format!("gdb {what}"), &sh::tail(&said, 12));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// By how much the running kernel lay above the addresses of its vmlinux, from the notes at the dump's beginning.
+fn kernel_offset(dump: &Path) -> Result<Option<u64>> {
+    let mut head = Vec::new();
+    fs::File::open(dump)?.take(8 << 20).read_to_end(&mut head)?;
+    let text = String::from_utf8_lossy(&head);
+    let value = text.split("KERNELOFFSET=").nth(1).and_then(|rest| rest.split('\n').next());
+    Ok(value.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_ends_where_the_next_begins() {
+        let text = "junk\n==ps\na\nb\n==log\nc\n";
+        assert_eq!(section(text, "ps"), "a\nb");
+        assert_eq!(section(text, "log"), "c\n");
+        assert_eq!(section(text, "mod"), "");
+    }
+}
