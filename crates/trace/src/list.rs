@@ -1,29 +1,21 @@
-//! `dtrace -l`: DTrace's columns.
+//! The rows of `dtrace -l`, in DTrace's columns.
 
 use lkd_kernel::probes::Probe;
 use std::io::Write as _;
 
-/// `   ID   PROVIDER            MODULE                          FUNCTION NAME`
 pub fn header(out: &mut Vec<u8>) {
-    let _ = writeln!(out, "{:>5} {:>10} {:>17} {:>33} NAME", "ID", "PROVIDER", "MODULE", "FUNCTION");
+    row_of("ID", "PROVIDER", "MODULE", "FUNCTION", "NAME", out);
 }
 
-/// One probe's row.
 pub fn row(probe: &Probe<'_>, out: &mut Vec<u8>) {
-    // 60,000 rows are a common case, and the formatting machinery costs more than the rest of the listing
-    pad(probe.id.0.to_string().as_bytes(), 5, out);
-    for (text, width) in [(probe.provider, 10), (probe.module, 17), (probe.function, 33)] {
-        out.push(b' ');
-        pad(text.as_bytes(), width, out);
-    }
-    out.push(b' ');
-    out.extend_from_slice(probe.name.as_bytes());
-    out.push(b'\n');
+    let mut digits = [0u8; 10];
+    let id = crate::print::number::decimal(u64::from(probe.id.0), &mut digits);
+    row_of(id, probe.provider, probe.module, probe.function, probe.name, out);
 }
 
-fn pad(text: &[u8], width: usize, out: &mut Vec<u8>) {
-    out.resize(out.len() + width.saturating_sub(text.len()), b' ');
-    out.extend_from_slice(text);
+fn row_of(id: &str, provider: &str, module: &str, function: &str, name: &str, out: &mut Vec<u8>) {
+    // writing to a Vec cannot fail
+    let _ = writeln!(out, "{id:>5} {provider:>10} {module:>17} {function:>33} {name}");
 }
 
 #[cfg(test)]
@@ -35,7 +27,7 @@ mod tests {
     fn columns() {
         let mut out = Vec::new();
         header(&mut out);
-        let probe = Probe {
+        let p = Probe {
             id: ProbeId(203),
             provider: "syscall",
             module: "vmlinux",
@@ -43,8 +35,9 @@ mod tests {
             name: "return",
             site: Site::SyscallReturn { nr: 8 },
         };
-        row(&probe, &mut out);
-        let want = "   ID   PROVIDER            MODULE                          FUNCTION NAME\n  203    syscall           vmlinux                             lseek return\n";
-        assert_eq!(String::from_utf8(out).expect("ASCII"), want);
+        row(&p, &mut out);
+        let want = "   ID   PROVIDER            MODULE                          FUNCTION NAME\n\
+                    \x20 203    syscall           vmlinux                             lseek return\n";
+        assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 }

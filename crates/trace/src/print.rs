@@ -1,43 +1,83 @@
-//! DTrace's output, to the column: records become the bytes that a reader of DTrace output expects.
+//! Records to bytes, as DTrace prints them to the column. Pure but for names of addresses and the clock's zone, which it asks.
 //!
-//! [`Printer::record`] writes the row's head (CPU, ID, FUNCTION:NAME) and then each action's values: [`conv`] does printf's
-//! conversions, [`bytes`] untyped memory and strings, [`stack`] return addresses, [`messages`] what goes to standard error.
+//! - [`number`], [`convert`]: printf's conversions, one value each
+//! - [`plan`]: a clause's actions with their formats taken apart, made once per script
+//! - [`stack`]: frames as ``module`symbol+0x12``
+//! - [`flow`]: `-F`'s indentation
+//! - [`messages`]: errors and drops in DTrace's words
 
-pub mod bytes;
-pub mod conv;
-mod flow;
+pub mod convert;
+pub mod flow;
 pub mod messages;
+pub mod number;
+mod plan;
 pub mod stack;
-pub mod time;
 
 use crate::facts::Facts;
-use flow::{Flow, Indent};
-use lkd_codegen::record::{BadRecord, ClauseLayout, Data, ErrorRecord, Field, NamePart, Record, Value};
-use lkd_dlang::program::{Action, ActionKind, Program, Stmt, Ty};
-use lkd_kernel::probes::{Catalog, ProbeId};
+use flow::Flow;
+use lkd_codegen::record::{BadRecord, ClauseLayout, Data, NamePart, Value};
+use lkd_dlang::program::{Program, Ty};
+use lkd_kernel::probes::{Catalog, Probe, ProbeId};
+use number::pad_left;
+use plan::{Plan, Step};
 use std::collections::HashMap;
 
-/// How the user wants it: `-q`, `-F`, `-x rawbytes`, `-x stackindent=N`.
-#[derive(Clone, Copy, Debug, Default)]
+/// How the whole output looks; from the options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
+    /// `-q`: only what actions print.
     pub quiet: bool,
+    /// `-F`: indented by function entry and return.
     pub flow: bool,
+    /// `-x rawbytes`: bytes are always a hex dump.
     pub rawbytes: bool,
-    /// Columns before a stack frame; 14 if not said.
+    /// `-x stackindent`: columns before a frame; DTrace's default is 14.
     pub stackindent: Option<u32>,
 }
 
-/// Turns records into text. It keeps what spans records: whether the header was shown, and `-F`'s indentation.
+/// What a probe's rows begin with, made at its first record.
+struct Names {
+    provider: Vec<u8>,
+    module: Vec<u8>,
+    function: Vec<u8>,
+    name: Vec<u8>,
+    /// `    203                     lseek:return `
+    row: Vec<u8>,
+}
+
+impl Names {
+    fn new(id: u32, probe: Option<Probe<'_>>) -> Names {
+        let text = |t: Option<&str>| t.unwrap_or("").as_bytes().to_vec();
+        let (function, name) = (probe.map_or("", |p| p.function), probe.map_or("", |p| p.name));
+        let both = format!("{function}:{name}");
+        Names {
+            provider: text(probe.map(|p| p.provider)),
+            module: text(probe.map(|p| p.module)),
+            function: text(Some(function)),
+            name: text(Some(name)),
+            row: format!(" {id:>6} {both:>32} ").into_bytes(),
+        }
+    }
+
+    fn part(&self, part: NamePart) -> &[u8] {
+        match part {
+            NamePart::Provider => &self.provider,
+            NamePart::Module => &self.module,
+            NamePart::Function => &self.function,
+            NamePart::Name => &self.name,
+        }
+    }
+}
+
+/// Prints the records of one script.
 pub struct Printer<'a> {
-    program: &'a Program,
-    layouts: &'a [ClauseLayout],
     catalog: &'a Catalog,
     facts: &'a Facts,
     style: Style,
+    plans: Vec<Plan<'a>>,
+    names: HashMap<u32, Names>,
+    flow: Flow,
     headed: bool,
-    /// Rows' heads by probe, `    ID                    FUNCTION:NAME `: most records come from few probes.
-    heads: HashMap<u32, Vec<u8>>,
-    indents: HashMap<u32, Indent>,
 }
 
 impl<'a> Printer<'a> {
@@ -48,200 +88,184 @@ impl<'a> Printer<'a> {
         facts: &'a Facts,
         style: Style,
     ) -> Printer<'a> {
-        Printer {
-            program,
-            layouts,
-            catalog,
-            facts,
-            style,
-            headed: false,
-            heads: HashMap::new(),
-            indents: HashMap::new(),
-        }
+        let plans =
+            layouts.iter().enumerate().map(|(n, layout)| Plan::new(program.clauses.get(n), layout)).collect();
+        Printer { catalog, facts, style, plans, names: HashMap::new(), flow: Flow::default(), headed: false }
     }
 
-    /// The text of one record, appended to `out`. Under `-F` the text may come with a later record of the same CPU, or with
-    /// [`Printer::flush`].
-    ///
-    /// # Errors
-    /// The record is not one of its clause; nothing has been written.
+    /// One firing's record of one clause: its row, what its actions print, and the newline.
     pub fn record(&mut self, data: &Data<'_>, out: &mut Vec<u8>) -> Result<(), BadRecord> {
-        let mark = out.len();
-        let done = if self.style.flow { self.held(data, out) } else { self.row(data, None, out) };
-        if done.is_err() {
-            out.truncate(mark);
+        if !self.names.contains_key(&data.probe) {
+            let names = Names::new(data.probe, self.catalog.probe(ProbeId(data.probe)));
+            self.names.insert(data.probe, names);
         }
-        done
-    }
-
-    /// What `-F` holds back, so that nothing waits longer than one poll.
-    pub fn flush(&mut self, out: &mut Vec<u8>) {
-        let mut cpus: Vec<u32> = self.indents.keys().copied().collect();
-        cpus.sort_unstable();
-        for cpu in cpus {
-            // a record that was held had been parsed when it came; it cannot go bad here
-            let _ = self.release(cpu, None, out);
+        let names = self.names.get(&data.probe).ok_or(BadRecord)?;
+        let plan = self.plans.get(data.clause as usize).ok_or(BadRecord)?;
+        if !self.headed {
+            self.headed = true;
+            if self.style.flow {
+                out.extend_from_slice(format!("{:>3} {:<41}\n", "CPU", "FUNCTION").as_bytes());
+            } else if !self.style.quiet {
+                out.extend_from_slice(
+                    format!("{:>3} {:>6} {:>32}\n", "CPU", "ID", "FUNCTION:NAME").as_bytes(),
+                );
+            }
         }
-    }
-
-    /// `error on enabled probe ID 3 (ID 203: syscall:vmlinux:lseek:return): invalid address (0x0) in action #2`
-    pub fn error(&self, e: &ErrorRecord) -> String {
-        messages::error_line(e, self.catalog)
-    }
-
-    fn held(&mut self, data: &Data<'_>, out: &mut Vec<u8>) -> Result<(), BadRecord> {
-        let layout = self.layouts.get(data.clause as usize).ok_or(BadRecord)?;
-        let bytes = data.bytes().get(..layout.size as usize).ok_or(BadRecord)?.to_vec();
-        self.release(data.cpu, Some((data.probe, data.clause)), out)?;
-        self.indents.entry(data.cpu).or_default().held = Some((data.probe, data.clause, bytes));
-        Ok(())
-    }
-
-    /// Prints what `cpu` holds, now that its next record is known.
-    fn release(&mut self, cpu: u32, next: Option<(u32, u32)>, out: &mut Vec<u8>) -> Result<(), BadRecord> {
-        let Some(mut indent) = self.indents.remove(&cpu) else { return Ok(()) };
-        let mut done = Ok(());
-        if let Some((probe, clause, bytes)) = indent.held.take() {
-            let flow = match self.catalog.probe(ProbeId(probe)) {
-                Some(p) => indent.step(p.provider, p.name, (probe, clause), next),
-                None => Flow::none(indent.depth),
+        if self.style.flow {
+            let mut body = Vec::new();
+            show(plan, data, names, self.style, self.facts, &mut body)?;
+            let fired = flow::Fired {
+                cpu: data.cpu,
+                probe: data.probe,
+                clause: data.clause,
+                provider: &names.provider,
+                function: &names.function,
+                name: &names.name,
             };
-            done = match Record::parse(&bytes)? {
-                Record::Data(data) => self.row(&data, Some(flow), out),
-                Record::Error(_) => Err(BadRecord),
-            };
-            indent.after(&flow);
-        }
-        self.indents.insert(cpu, indent);
-        done
-    }
-
-    fn row(&mut self, data: &Data<'_>, flow: Option<Flow>, out: &mut Vec<u8>) -> Result<(), BadRecord> {
-        let layout = self.layouts.get(data.clause as usize).ok_or(BadRecord)?;
-        let clause = self.program.clauses.get(data.clause as usize).ok_or(BadRecord)?;
-        self.head(data, flow, out);
-        for action in &layout.actions {
-            let Some(Stmt::Action(Action { kind, .. })) = clause.stmts.get(action.stmt as usize) else {
-                return Err(BadRecord);
-            };
-            self.action(kind, &action.fields, data, out)?;
+            self.flow.take(fired, &body, out);
+            return Ok(());
         }
         if !self.style.quiet {
-            out.push(b'\n');
+            let mut digits = [0; 20];
+            pad_left(number::digits(u64::from(data.cpu), 10, false, &mut digits), 3, b' ', out);
+            out.extend_from_slice(&names.row);
         }
-        Ok(())
+        show(plan, data, names, self.style, self.facts, out)
     }
 
-    fn head(&mut self, data: &Data<'_>, flow: Option<Flow>, out: &mut Vec<u8>) {
-        if let Some(flow) = flow {
-            if !std::mem::replace(&mut self.headed, true) {
-                out.extend_from_slice(format!("{:>3} {:<41}\n", "CPU", "FUNCTION").as_bytes());
-            }
-            let name = self.catalog.probe(ProbeId(data.probe)).map(|p| flow.label(p.function, p.name));
-            out.extend_from_slice(format!("{:3} {:<41} ", data.cpu, name.unwrap_or_default()).as_bytes());
-        } else if !self.style.quiet {
-            if !std::mem::replace(&mut self.headed, true) {
-                out.extend_from_slice(format!("{:>3} {:>6} {:>32}\n", "CPU", "ID", "FUNCTION:NAME").as_bytes());
-            }
-            let catalog = self.catalog;
-            let head = self.heads.entry(data.probe).or_insert_with(|| {
-                let name = catalog
-                    .probe(ProbeId(data.probe))
-                    .map(|p| format!("{}:{}", p.function, p.name))
-                    .unwrap_or_default();
-                format!(" {:6} {name:>32} ", data.probe).into_bytes()
-            });
-            conv::pad_int(u64::from(data.cpu), 3, out);
-            out.extend_from_slice(head);
-        }
-    }
-
-    fn action(
-        &self,
-        kind: &ActionKind,
-        fields: &[Field],
-        data: &Data<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), BadRecord> {
-        match kind {
-            ActionKind::Printf { format, .. } => {
-                let mut args = fields.iter().map(|f| data.value(f).map(|v| (f.ty, self.named(v, data.probe))));
-                let mut failed = false;
-                let mut next = || match args.next() {
-                    Some(Ok(arg)) => Some(arg),
-                    Some(Err(_)) | None => {
-                        failed = true;
-                        None
-                    }
-                };
-                conv::printf(format, &mut next, self.facts, out);
-                if failed { Err(BadRecord) } else { Ok(()) }
-            }
-            ActionKind::Trace(_) => {
-                for f in fields {
-                    let value = self.named(data.value(f)?, data.probe);
-                    self.trace(f.ty, value, out);
-                }
-                Ok(())
-            }
-            ActionKind::Stack { .. } => {
-                for f in fields {
-                    if let Value::Stack(frames) = data.value(f)? {
-                        let indent = self.style.stackindent.unwrap_or(stack::INDENT);
-                        stack::print(frames, self.facts, indent as usize, out);
-                    }
-                }
-                Ok(())
-            }
-            // exit() has a record so that its row is shown, and nothing to say in it
-            ActionKind::Default | ActionKind::Exit(_) | ActionKind::Lkd(_) | ActionKind::Raise(_) | ActionKind::Stop => Ok(()),
-        }
-    }
-
-    /// A part of the probe's name becomes a string.
-    fn named<'v>(&self, value: Value<'v>, probe: u32) -> Value<'v>
-    where
-        'a: 'v,
-    {
-        let Value::Name(part) = value else { return value };
-        let text = self.catalog.probe(ProbeId(probe)).map(|p| match part {
-            NamePart::Provider => p.provider,
-            NamePart::Module => p.module,
-            NamePart::Function => p.function,
-            NamePart::Name => p.name,
-        });
-        Value::Str(text.unwrap_or_default().as_bytes())
-    }
-
-    /// trace(): integers in a column by their size, strings in one of 33, all else as a table of bytes.
-    fn trace(&self, ty: Ty, value: Value<'_>, out: &mut Vec<u8>) {
-        match value {
-            Value::Int(v) => {
-                let (size, signed) = match ty {
-                    Ty::Int { size, signed } => (size, signed),
-                    _ => (8, false),
-                };
-                // DTrace shows 4 and 8 bytes as signed and 1 and 2 bytes as unsigned, whatever the type says
-                let (shown, width) = match size {
-                    1 => (i64::from(v as u8), 3),
-                    2 => (i64::from(v as u16), 5),
-                    4 => (i64::from(v as i32), 8),
-                    _ => (v as i64, 16),
-                };
-                let _ = signed;
-                if self.style.quiet {
-                    out.extend_from_slice(shown.to_string().as_bytes());
-                } else {
-                    out.extend_from_slice(format!(" {shown:width$}").as_bytes());
-                }
-            }
-            Value::Str(s) => bytes::string(s, self.style.quiet, out),
-            Value::Mem(b) => bytes::memory(b, self.style.quiet, self.style.rawbytes, out),
-            Value::Stack(frames) => {
-                let indent = self.style.stackindent.unwrap_or(stack::INDENT);
-                stack::print(frames, self.facts, indent as usize, out);
-            }
-            Value::Name(_) => {}
-        }
+    /// Writes what [`Printer::record`] still holds back: with `-F`, the last return, whose indentation depends on the next record.
+    pub fn flush(&mut self, out: &mut Vec<u8>) {
+        self.flow.flush(out);
     }
 }
+
+/// What the actions print, and the newline that ends a row.
+fn show(
+    plan: &Plan<'_>,
+    data: &Data<'_>,
+    names: &Names,
+    style: Style,
+    facts: &Facts,
+    out: &mut Vec<u8>,
+) -> Result<(), BadRecord> {
+    let text = |value| match value {
+        Value::Name(part) => Value::Str(names.part(part)),
+        other => other,
+    };
+    for step in &plan.steps {
+        match step {
+            Step::Text(bytes) => out.extend_from_slice(bytes),
+            Step::Trace(field) => trace(text(data.value(field)?), field.ty, style, out),
+            Step::Stack { field, frames } => {
+                if let Value::Stack(pcs) = data.value(field)? {
+                    stack::print(pcs, *frames, style.stackindent.unwrap_or(stack::INDENT), facts, out);
+                }
+            }
+            Step::Convert { spec, width, precision, field } => {
+                let count = |field: Option<&lkd_codegen::record::Field>| match field {
+                    Some(f) => data.value(f).map(|v| match v {
+                        Value::Int(n) => Some(n as i32),
+                        _ => None,
+                    }),
+                    None => Ok(None),
+                };
+                let spec = spec.with(count(*width)?, count(*precision)?);
+                convert::convert(&spec, text(data.value(field)?), field.ty, facts, out);
+            }
+        }
+    }
+    if !style.quiet {
+        out.push(b'\n');
+    }
+    Ok(())
+}
+
+/// trace()'s default forms: integers right-aligned by their size, strings left-aligned, bytes as text or as a hex dump.
+fn trace(value: Value<'_>, ty: Ty, style: Style, out: &mut Vec<u8>) {
+    match value {
+        Value::Int(n) => {
+            let (n, width) = match ty {
+                // DTrace shows the smallest two as unsigned, the others as signed
+                Ty::Int { size: 1, .. } => (i64::from(n as u8), 3),
+                Ty::Int { size: 2, .. } => (i64::from(n as u16), 5),
+                Ty::Int { size: 4, .. } => (i64::from(n as i32), 8),
+                _ => (n as i64, 16),
+            };
+            let mut digits = [0; 20];
+            let (text, negative) = (number::digits(n.unsigned_abs(), 10, false, &mut digits), n < 0);
+            let mut signed = Vec::with_capacity(21);
+            signed.extend(negative.then_some(b'-'));
+            signed.extend_from_slice(text);
+            if style.quiet {
+                out.extend_from_slice(&signed);
+            } else {
+                out.push(b' ');
+                pad_left(&signed, width, b' ', out);
+            }
+        }
+        Value::Str(s) => text(s, style, out),
+        Value::Mem(bytes) => match (bytes, style.rawbytes) {
+            ([a], _) => trace(Value::Int(u64::from(*a)), Ty::Int { size: 1, signed: false }, style, out),
+            ([a, b], _) => trace(
+                Value::Int(u64::from(u16::from_le_bytes([*a, *b]))),
+                Ty::Int { size: 2, signed: false },
+                style,
+                out,
+            ),
+            ([a, b, c, d], _) => {
+                trace(
+                    Value::Int(u64::from(u32::from_le_bytes([*a, *b, *c, *d]))),
+                    Ty::Int { size: 4, signed: false },
+                    style,
+                    out,
+                );
+            }
+            ([a, b, c, d, e, f, g, h], _) => {
+                trace(Value::Int(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h])), Ty::Ptr, style, out)
+            }
+            (bytes, false) => match as_text(bytes) {
+                Some(s) => text(s, style, out),
+                None => hex_dump(bytes, out),
+            },
+            (bytes, true) => hex_dump(bytes, out),
+        },
+        Value::Stack(_) | Value::Name(_) => {}
+    }
+}
+
+fn text(s: &[u8], style: Style, out: &mut Vec<u8>) {
+    if style.quiet {
+        out.extend_from_slice(s);
+    } else {
+        out.extend_from_slice(b"  ");
+        number::pad_right(s, 33, out);
+    }
+}
+
+/// Bytes that are printable up to a NUL and zero after it (or printable to the end) are text.
+fn as_text(bytes: &[u8]) -> Option<&[u8]> {
+    let printable = |&c: &u8| (b' '..=b'~').contains(&c) || (7..=13).contains(&c);
+    let end = bytes.iter().position(|&c| c == 0).unwrap_or(bytes.len());
+    let (s, rest) = bytes.split_at_checked(end)?;
+    (end > 0 && s.iter().all(printable) && rest.iter().all(|&c| c == 0)).then_some(s)
+}
+
+fn hex_dump(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\n           ");
+    for i in b"0123456789abcdef" {
+        out.extend_from_slice(&[b' ', b' ', *i]);
+    }
+    out.extend_from_slice(b"  0123456789abcdef\n");
+    for (row, line) in bytes.chunks(16).enumerate() {
+        out.extend_from_slice(format!("     {:5x}:", row * 16).as_bytes());
+        for byte in line {
+            out.extend_from_slice(format!(" {byte:02x}").as_bytes());
+        }
+        out.extend(std::iter::repeat_n(b' ', 3 * (16 - line.len()) + 2));
+        out.extend(line.iter().map(|&c| if (b' '..=b'~').contains(&c) { c } else { b'.' }));
+        out.push(b'\n');
+    }
+}
+
+#[cfg(test)]
+mod tests;

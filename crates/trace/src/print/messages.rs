@@ -1,10 +1,12 @@
-//! What is said beside the data: faults in probes and whatever was lost.
+//! Errors and drops in DTrace's words; the caller puts `dtrace: ` in front.
 
-use lkd_codegen::record::ErrorRecord;
-use lkd_kernel::probes::{Catalog, ProbeId};
+use super::Printer;
+use crate::event::{DropKind, Drops};
+use lkd_codegen::record::{ErrorRecord, Fault};
+use lkd_kernel::probes::ProbeId;
 
 /// DTrace's words for its fault codes.
-fn fault_words(code: u32) -> &'static str {
+fn fault(code: u32) -> &'static str {
     match code {
         1 => "invalid address",
         2 => "invalid alignment",
@@ -19,86 +21,41 @@ fn fault_words(code: u32) -> &'static str {
     }
 }
 
-pub(super) fn error_line(e: &ErrorRecord, catalog: &Catalog) -> String {
-    let probe = match catalog.probe(ProbeId(e.probe)) {
-        Some(p) => format!("{}:{}:{}:{}", p.provider, p.module, p.function, p.name),
-        None => "a probe that is gone".into(),
-    };
-    let value = if matches!(e.fault, 1 | 2 | 9) { format!(" ({:#x})", e.value) } else { String::new() };
-    let place = if e.action == 0 { "predicate".into() } else { format!("action #{}", e.action) };
-    format!(
-        "error on enabled probe ID {} (ID {}: {probe}): {}{value} in {place} at BPF offset {}",
-        e.epid,
-        e.probe,
-        fault_words(e.fault),
-        e.insn
-    )
-}
-
-/// Something was lost since the last report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drops {
-    pub kind: DropKind,
-    /// `None` where the kernel does not say on which CPU.
-    pub cpu: Option<u32>,
-    pub count: u64,
-    /// Of this kind and CPU since the start.
-    pub total: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DropKind {
-    /// Records for which the buffer had no room.
-    Principal,
-    /// Reports of faults for which the buffer had no room.
-    Errors,
-    /// Assignments to thread-local variables and associative arrays without room.
-    Dynamic,
-    /// Firings that found no scratch memory.
-    Scratch,
-    /// Firings that the kernel skipped because the program was already running on that CPU.
-    Recursion,
-    /// lkd() with computed flags that name no kind of dump.
-    LkdBadFlags,
-    /// lkd() that found no capture engine.
-    LkdUnarmed,
-}
-
-impl DropKind {
-    /// DTrace's tag where it has one (`-x droptags`).
-    fn tag(self) -> &'static str {
-        match self {
-            DropKind::Principal => "DRP_PRINCIPAL",
-            DropKind::Errors => "DRP_DBLERROR",
-            DropKind::Dynamic => "DRP_DYNAMIC",
-            DropKind::Scratch => "DRP_SCRATCH",
-            DropKind::Recursion => "DRP_RECURSION",
-            DropKind::LkdBadFlags => "DRP_LKDFLAGS",
-            DropKind::LkdUnarmed => "DRP_LKDUNARMED",
-        }
-    }
-
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            DropKind::Principal => ("drop", ""),
-            DropKind::Errors => ("error drop", " (a fault was not reported)"),
-            DropKind::Dynamic => ("dynamic variable drop", " (raise it with -x dynvarsize=)"),
-            DropKind::Scratch => ("scratch drop", " (a firing found no scratch memory)"),
-            DropKind::Recursion => ("recursion drop", " (the probe fired inside its own program)"),
-            DropKind::LkdBadFlags => ("live dump refused", " (lkd() takes 0, 1, 2, 4 or 5)"),
-            DropKind::LkdUnarmed => ("live dump lost", " (the capture engine was not armed)"),
-        }
+impl Printer<'_> {
+    /// `error on enabled probe ID 3 (ID 203: syscall:vmlinux:lseek:return): invalid address (0x0) in action #2 at BPF pc 51`
+    pub fn error(&self, e: &ErrorRecord) -> String {
+        let name = self.catalog.probe(ProbeId(e.probe)).map_or_else(|| ":::".to_owned(), |p| p.to_string());
+        let with_address = [Fault::BadAddr as u32, 2, Fault::BadStack as u32].contains(&e.fault);
+        let details = if with_address { format!(" ({:#x})", e.value) } else { String::new() };
+        let place = if e.action == 0 { "predicate".to_owned() } else { format!("action #{}", e.action) };
+        format!(
+            "error on enabled probe ID {} (ID {}: {name}): {}{details} in {place} at BPF pc {}",
+            e.epid,
+            e.probe,
+            fault(e.fault),
+            e.insn
+        )
     }
 }
 
 impl Drops {
-    /// `2 drops on CPU 1`, `3 dynamic variable drops …`
+    /// `12 drops on CPU 1`; with `-x droptags` its tag goes first: `[DTRACEDROP_PRINCIPAL] 12 drops on CPU 1`.
     pub fn line(&self, droptags: bool) -> String {
-        let tag = if droptags { format!("[{}] ", self.kind.tag()) } else { String::new() };
-        let (word, more) = self.kind.words();
-        let plural = if self.count > 1 && word.ends_with("drop") { "s" } else { "" };
-        let cpu = self.cpu.map(|c| format!(" on CPU {c}")).unwrap_or_default();
-        format!("{tag}{} {word}{plural}{cpu}{more}", self.count)
+        let s = if self.count == 1 { "" } else { "s" };
+        let (tag, what, tail) = match self.kind {
+            DropKind::Principal => ("DTRACEDROP_PRINCIPAL", "drop", ""),
+            DropKind::Errors => ("DTRACEDROP_ERROR", "error drop", ""),
+            DropKind::Dynamic => ("DTRACEDROP_DYNAMIC", "dynamic variable drop", ""),
+            DropKind::Scratch => ("DTRACEDROP_SCRATCH", "drop", " for want of scratch space"),
+            DropKind::Recursion => ("DTRACEDROP_RECURSION", "drop", " of firings inside another firing"),
+            DropKind::LkdBadFlags => {
+                ("DTRACEDROP_LKDFLAGS", "lkd() call", " refused: flags must be 0, 1, 2, 4 or 5")
+            }
+            DropKind::LkdUnarmed => ("DTRACEDROP_LKDUNARMED", "lkd() call", " lost: no capture engine"),
+        };
+        let tag = if droptags { format!("[{tag}] ") } else { String::new() };
+        let cpu = self.cpu.map_or_else(String::new, |cpu| format!(" on CPU {cpu}"));
+        format!("{tag}{} {what}{s}{tail}{cpu}", self.count)
     }
 }
 
@@ -107,10 +64,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drops_as_dtrace_words_them() {
+    fn drops_are_worded_as_dtrace_words_them() {
         let drops = |kind, cpu, count| Drops { kind, cpu, count, total: count };
-        assert_eq!(drops(DropKind::Principal, Some(1), 2).line(false), "2 drops on CPU 1");
-        assert_eq!(drops(DropKind::Principal, Some(0), 1).line(true), "[DRP_PRINCIPAL] 1 drop on CPU 0");
-        assert!(drops(DropKind::Dynamic, None, 3).line(false).starts_with("3 dynamic variable drops ("));
+        assert_eq!(drops(DropKind::Principal, Some(1), 1).line(false), "1 drop on CPU 1");
+        assert_eq!(
+            drops(DropKind::Principal, Some(0), 12).line(true),
+            "[DTRACEDROP_PRINCIPAL] 12 drops on CPU 0"
+        );
+        assert_eq!(drops(DropKind::Dynamic, None, 3).line(false), "3 dynamic variable drops");
     }
 }

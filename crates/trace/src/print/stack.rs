@@ -1,58 +1,91 @@
-//! Return addresses as DTrace shows a stack: a line break, then one frame a line.
+//! Kernel stacks: one frame a line, as ``module`symbol+0x12``, without the frames of the tracing itself.
 
 use crate::facts::Facts;
-use std::io::Write as _;
 
-/// Columns before a frame unless `stackindent` says otherwise.
+/// DTrace's `stackindent`.
 pub const INDENT: u32 = 14;
 
-/// Functions between a probe's place and the BPF program that it runs; they are ours, not the traced kernel's.
-const MACHINERY: &[&str] = &[
-    "bpf_prog_",
-    "bpf_trampoline_",
-    "bpf_trace_run",
-    "__bpf_trace_",
-    "__traceiter_",
-    "__bpf_prog_enter",
-    "bpf_get_stack",
-    "bpf_dispatcher_",
-    "bpf_prog_run",
-    "__bpf_prog_run",
-    "trace_call_bpf",
-];
-/// The machinery is at most so many frames deep.
-const DEPTH: usize = 8;
-
-/// `frames`: 8 bytes each, innermost first.
-pub fn print(frames: &[u8], facts: &Facts, indent: usize, out: &mut Vec<u8>) {
+/// A newline, and then at most `frames` lines. `pcs`: 8 bytes each, innermost first.
+pub fn print(pcs: &[u8], frames: u32, indent: u32, facts: &Facts, out: &mut Vec<u8>) {
     out.push(b'\n');
-    for pc in outside(frames, facts) {
-        let _ = writeln!(out, "{:indent$}{}", "", address(pc, facts));
+    let pcs = pcs.chunks_exact(8).map(|b| b.iter().rev().fold(0u64, |v, &c| v << 8 | u64::from(c)));
+    let symbols = facts.symbols().ok();
+    let ours = |pc: &u64| {
+        symbols.and_then(|s| s.by_addr(*pc)).is_some_and(|at| is_tracing(at.symbol.module, at.symbol.name))
+    };
+    for pc in pcs.take_while(|&pc| pc != 0).skip_while(ours).take(frames as usize) {
+        out.extend(std::iter::repeat_n(b' ', indent as usize));
+        out.extend_from_slice(name(pc, facts).as_bytes());
+        out.push(b'\n');
     }
 }
 
-/// `vmlinux`vfs_read+0x12`, or the bare number where no symbol is known.
-pub fn address(pc: u64, facts: &Facts) -> String {
+/// The address in words, or as a number when nothing is known of it.
+pub fn name(pc: u64, facts: &Facts) -> String {
     match facts.symbols().ok().and_then(|s| s.by_addr(pc)) {
         Some(at) => at.to_string(),
         None => format!("{pc:#x}"),
     }
 }
 
-/// The frames outside the tracing machinery; a stack that is nothing else is shown whole.
-fn outside(frames: &[u8], facts: &Facts) -> Vec<u64> {
-    let mut pcs: Vec<u64> = frames
-        .chunks_exact(8)
-        .map(|c| c.iter().rev().fold(0, |v, &b| v << 8 | u64::from(b)))
-        .take_while(|pc| *pc != 0)
-        .collect();
-    let Ok(symbols) = facts.symbols() else { return pcs };
-    let ours = |pc: &u64| {
-        symbols.by_addr(*pc).is_some_and(|at| MACHINERY.iter().any(|m| at.symbol.name.starts_with(m)))
-    };
-    let inner = pcs.iter().take(DEPTH).rposition(ours).map_or(0, |last| last + 1);
-    if inner < pcs.len() {
-        pcs.drain(..inner);
+/// Between the probed place and the program's call for the stack lie the program and what called it.
+fn is_tracing(module: &str, name: &str) -> bool {
+    const PREFIXES: [&str; 11] = [
+        "bpf_prog_",
+        "bpf_trampoline_",
+        "bpf_trace_run",
+        "__bpf_trace_",
+        "__traceiter_",
+        "__bpf_prog_",
+        "bpf_get_stack",
+        "____bpf_get_stack",
+        "trace_call_bpf",
+        "bpf_overflow_handler",
+        "kprobe_multi_link_",
+    ];
+    const NAMES: [&str; 12] = [
+        "kprobe_perf_func",
+        "kprobe_dispatcher",
+        "kretprobe_perf_func",
+        "kretprobe_dispatcher",
+        "kprobe_ftrace_handler",
+        "fprobe_handler",
+        "ftrace_trampoline",
+        "aggr_pre_handler",
+        "opt_pre_handler",
+        "bpf_dispatcher_nop_func",
+        "__raw_tp_prog_test_run",
+        "bpf_stackid_get",
+    ];
+    module == "bpf"
+        || module.starts_with("__builtin__")
+        || PREFIXES.iter().any(|p| name.starts_with(p))
+        || NAMES.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_the_program_is_not_part_of_the_stack() {
+        for (module, name, ours) in [
+            ("bpf", "bpf_prog_0123456789abcdef_sys_exit", true),
+            ("vmlinux", "bpf_trace_run2", true),
+            ("vmlinux", "__traceiter_sys_exit", true),
+            ("vmlinux", "syscall_exit_work", false),
+            ("vmlinux", "do_syscall_64", false),
+            ("vmlinux", "bpf_map_update_value", false),
+        ] {
+            assert_eq!(is_tracing(module, name), ours, "{name}");
+        }
     }
-    pcs
+
+    #[test]
+    fn a_stack_ends_at_the_first_zero() {
+        let pcs: Vec<u8> = [0x10u64, 0x20, 0, 0x30].iter().flat_map(|p| p.to_le_bytes()).collect();
+        let mut out = Vec::new();
+        print(&pcs, 20, INDENT, &Facts::new(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "\n              0x10\n              0x20\n");
+    }
 }

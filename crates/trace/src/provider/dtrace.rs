@@ -1,0 +1,28 @@
+//! dtrace: the probes of the session itself. BEGIN and END are raw tracepoint programs that we run once by hand
+//! (`BPF_PROG_TEST_RUN`); ERROR has no program: its clauses become a function of every program that can fault.
+//!
+//! D names: `dtrace:::BEGIN`, `dtrace:::END`, `dtrace:::ERROR`, numbers 1 to 3 as in every DTrace.
+
+use super::*;
+use lkd_kernel::probes::NewProbe;
+
+pub struct Dtrace;
+
+impl Provider for Dtrace {
+    fn name(&self) -> &str {
+        "dtrace"
+    }
+
+    fn provide(&self, _: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
+        for (name, site) in [("BEGIN", Site::Begin), ("END", Site::End), ("ERROR", Site::Error)] {
+            let probe = NewProbe { provider: "dtrace", module: "", function: "", name, site };
+            catalog.add(probe).map_err(|full| absent("dtrace", full, ""))?;
+        }
+        Ok(())
+    }
+}
+
+/// The words for a provider that has nothing to offer.
+pub(super) fn absent(provider: &str, reason: impl ToString, remedy: &str) -> Absence {
+    Absence { provider: provider.to_owned(), reason: reason.to_string(), remedy: remedy.to_owned() }
+}
