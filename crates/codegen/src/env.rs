@@ -1,5 +1,7 @@
 //! What the machine and the probes are: the side of the contract that the script does not say.
 
+use lkd_kernel::btf::Btf;
+
 /// One enabled probe: where its program starts and which clauses of the script it runs.
 #[derive(Clone, Debug)]
 pub struct Bound {
@@ -92,4 +94,20 @@ pub struct TaskOffsets {
     pub real_parent: Option<u32>,
     /// `task_struct.se.sum_exec_runtime`, ns.
     pub sum_exec_runtime: Option<u32>,
+}
+
+impl TaskOffsets {
+    /// What the kernel's BTF tells.
+    pub fn from_btf(btf: &Btf) -> TaskOffsets {
+        let at = |path| {
+            let place = btf.member_path(btf.find_struct("task_struct")?, path)?;
+            u32::try_from(place.byte_offset()).ok()
+        };
+        TaskOffsets {
+            thread_status: at("thread_info.status"),
+            tgid: at("tgid"),
+            real_parent: at("real_parent"),
+            sum_exec_runtime: at("se.sum_exec_runtime"),
+        }
+    }
 }

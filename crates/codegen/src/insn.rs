@@ -377,6 +377,7 @@ pub mod helper {
     pub const RINGBUF_RESERVE: i32 = 131;
     pub const RINGBUF_SUBMIT: i32 = 132;
     pub const RINGBUF_DISCARD: i32 = 133;
+    pub const GET_CURRENT_TASK_BTF: i32 = 158;
     pub const GET_ATTACH_COOKIE: i32 = 174;
     pub const GET_FUNC_ARG: i32 = 183;
     pub const GET_FUNC_RET: i32 = 184;
@@ -403,6 +404,7 @@ fn helper_name(n: i32) -> Option<&'static str> {
         helper::RINGBUF_RESERVE => "bpf_ringbuf_reserve",
         helper::RINGBUF_SUBMIT => "bpf_ringbuf_submit",
         helper::RINGBUF_DISCARD => "bpf_ringbuf_discard",
+        helper::GET_CURRENT_TASK_BTF => "bpf_get_current_task_btf",
         helper::GET_ATTACH_COOKIE => "bpf_get_attach_cookie",
         helper::GET_FUNC_ARG => "bpf_get_func_arg",
         helper::GET_FUNC_RET => "bpf_get_func_ret",

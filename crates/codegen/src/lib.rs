@@ -14,11 +14,11 @@ pub mod asm;
 pub mod env;
 pub mod error;
 pub mod insn;
-
+mod lower;
 pub mod object;
 pub mod record;
 
 pub use env::{Bound, Env, Place, ProbeNames, TaskOffsets};
 pub use error::CodegenError;
-
+pub use lower::compile;
 pub use object::{MapKind, MapSpec, Object, Prog, ProgKind};

@@ -164,6 +164,11 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Data<'a> {
+    /// The whole record, header included.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The value of one of the clause's fields.
     pub fn value<'l: 'a>(&self, field: &'l Field) -> Result<Value<'a>, BadRecord> {
         Ok(match &field.source {

@@ -1,0 +1,129 @@
+//! Programs built by hand, without the front end.
+#![allow(dead_code)]
+
+use lkd_codegen::{Bound, Env, Place, ProbeNames, TaskOffsets};
+use lkd_dlang::format::{Conv, Format, Piece};
+use lkd_dlang::program::*;
+use lkd_dlang::span::Span;
+
+pub const I32: Ty = Ty::Int { size: 4, signed: true };
+pub const U32: Ty = Ty::Int { size: 4, signed: false };
+pub const I64: Ty = Ty::Int { size: 8, signed: true };
+pub const U64: Ty = Ty::Int { size: 8, signed: false };
+
+pub fn expr(kind: ExprKind, ty: Ty) -> Expr {
+    Expr { kind, ty, span: Span::default() }
+}
+
+pub fn int(v: u64, ty: Ty) -> Expr {
+    expr(ExprKind::Int(v), ty)
+}
+
+pub fn arg(n: u8) -> Expr {
+    expr(ExprKind::Arg(n), I64)
+}
+
+pub fn convert(e: Expr, ty: Ty) -> Expr {
+    expr(ExprKind::Convert(Box::new(e)), ty)
+}
+
+pub fn var(v: VarRef, ty: Ty) -> Expr {
+    expr(ExprKind::Var(v), ty)
+}
+
+pub fn assign(v: VarRef, value: Expr) -> Expr {
+    let ty = value.ty;
+    expr(ExprKind::Assign { target: Box::new(LValue::Var(v)), value: Box::new(value) }, ty)
+}
+
+pub fn compare(op: CmpOp, a: Expr, b: Expr) -> Expr {
+    expr(ExprKind::Compare(op, Box::new(a), Box::new(b)), I32)
+}
+
+pub fn binary(op: BinOp, a: Expr, b: Expr) -> Expr {
+    let ty = a.ty;
+    expr(ExprKind::Binary(op, Box::new(a), Box::new(b)), ty)
+}
+
+pub fn action(kind: ActionKind) -> Stmt {
+    Stmt::Action(Action { kind, span: Span::default() })
+}
+
+pub fn printf(args: Vec<Expr>) -> Stmt {
+    let mut pieces = vec![Piece::Text(b"text".to_vec())];
+    pieces.extend(args.iter().map(|_| Piece::Conv(Conv { letter: b'x', ..Conv::default() })));
+    action(ActionKind::Printf { format: Format { pieces }, args })
+}
+
+pub fn clause(predicate: Option<Expr>, stmts: Vec<Stmt>) -> Clause {
+    Clause { probes: vec![], guards: vec![], predicate, stmts, written: 0, line: 1, span: Span::default() }
+}
+
+pub fn names(provider: &str, function: &str, name: &str) -> ProbeNames {
+    ProbeNames {
+        provider: provider.into(),
+        module: "vmlinux".into(),
+        function: function.into(),
+        name: name.into(),
+    }
+}
+
+pub fn bound(probe: u32, place: Place, clauses: &[u32]) -> Bound {
+    Bound { probe, names: names("p", &format!("f{probe}"), "n"), place, clauses: clauses.to_vec() }
+}
+
+pub fn begin(clauses: &[u32]) -> Vec<Bound> {
+    vec![Bound {
+        probe: 1,
+        names: names("dtrace", "", "BEGIN"),
+        place: Place::Begin,
+        clauses: clauses.to_vec(),
+    }]
+}
+
+pub fn env() -> Env {
+    Env {
+        cpus: 2,
+        task: TaskOffsets {
+            thread_status: Some(16),
+            tgid: Some(100),
+            real_parent: Some(200),
+            sum_exec_runtime: Some(300),
+        },
+        ..Env::default()
+    }
+}
+
+/// The seed's script as the checker cuts it: the written clause, then the body of its `if`.
+pub fn seed() -> Program {
+    let status = VarRef::Local(0);
+    let set = Stmt::Eval(assign(status, convert(arg(0), U32)));
+    let cond = compare(CmpOp::Eq, var(status, U32), int(0xc000_0001, U32));
+    let mut body = clause(
+        None,
+        vec![
+            printf(vec![var(status, U32)]),
+            printf(vec![]),
+            action(ActionKind::Lkd(int(0, U32))),
+            action(ActionKind::Exit(int(0, I32))),
+        ],
+    );
+    body.guards = vec![Guard::Cond { id: CondId(0), want: true }];
+    Program {
+        clauses: vec![clause(None, vec![set, Stmt::SetCond(CondId(0), cond)]), body],
+        locals: vec![Var { name: "status".into(), ty: U32, span: Span::default() }],
+        conditions: 1,
+        ..Program::default()
+    }
+}
+
+pub fn all_returns(clauses: &[u32]) -> Vec<Bound> {
+    (0..360)
+        .map(|nr| Bound {
+            probe: 10 + nr,
+            names: names("syscall", &format!("call{nr}"), "return"),
+            place: Place::SysExit { nr },
+            clauses: clauses.to_vec(),
+        })
+        .collect()
+}
