@@ -24,6 +24,7 @@
 mod apt;
 mod args;
 mod build;
+mod demo;
 mod disk;
 mod guest;
 mod initramfs;
@@ -40,6 +41,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   guest [OPTIONS] -- CMD...   boot a stock Debian kernel in QEMU and run CMD in it (guest --help)
+  demo [OPTIONS]              the main job: the seed's script in a guest, and what drgn reads in its dump
   test [OPTIONS]              run every suite of tests (test --help)
   setup [--all]               install what the other commands need (they do it themselves too); with --all also
                               fetch the kernels, their vmlinux and the readers
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         "setup" => setup(rest).map(|()| 0),
         "guest" => guest::main(rest),
         "test" => suite::main(rest),
+        "demo" => demo::main(rest),
         "" | "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(0)

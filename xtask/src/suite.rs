@@ -4,6 +4,8 @@ mod code;
 mod kernel;
 mod reading;
 
+pub use reading::SEED;
+
 use crate::apt;
 use crate::args::Args;
 use anyhow::{Result, bail};

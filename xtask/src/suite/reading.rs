@@ -144,8 +144,11 @@ fn gdb(vmlinux: &Path, dump: &Path, tally: &mut Tally) -> Result<()> {
         .output()
         .context("cannot start gdb")?;
     let text = String::from_utf8_lossy(&out.stdout);
-    for (what, word) in [("threads", "* 1"), ("memory", "Linux version ")] {
-        match text.lines().find(|line| line.contains(word)) {
+    for (what, word) in [("threads", "* "), ("memory", "0xffffffff")] {
+        match text
+            .lines()
+            .find(|line| line.starts_with(word) && (what == "threads" || line.contains("Linux version ")))
+        {
             Some(line) => {
                 println!("ok gdb {what}: {}", line.trim().chars().take(70).collect::<String>());
                 tally.pass();

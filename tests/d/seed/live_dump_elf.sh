@@ -1,0 +1,17 @@
+# The same dump as an ELF core, which gdb opens too.
+# @where: guest
+# @needs: root syscall /out
+# @trigger: seeker
+# @timeout: 300
+rm -rf /var/lib/lkd/LiveKernelReports
+cd "$DIR/../../seed" || exit 1
+dtrace -x lkdformat=elf -s livedumpstatuscheck.d || exit 1
+# The writer is a process of its own: the report appears by one rename when it is whole.
+for try in $(seq 1 1200); do
+	dump=$(echo /var/lib/lkd/LiveKernelReports/DTRACE-*/vmcore)
+	[ -e "$dump" ] && break
+	sleep 0.1
+done
+[ "$(echo /var/lib/lkd/LiveKernelReports/*/vmcore | wc -w)" = 1 ] || exit 2
+mkdir -p /out/readers
+mv "$dump" /out/readers/seed.elf
