@@ -23,6 +23,7 @@
 
 mod apt;
 mod args;
+mod bench;
 mod build;
 mod demo;
 mod disk;
@@ -43,6 +44,7 @@ usage: cargo xtask COMMAND
   guest [OPTIONS] -- CMD...   boot a stock Debian kernel in QEMU and run CMD in it (guest --help)
   demo [OPTIONS]              the main job: the seed's script in a guest, and what drgn reads in its dump
   test [OPTIONS]              run every suite of tests (test --help)
+  bench [OPTIONS]             our numbers beside peers', in one run (bench --help)
   setup [--all]               install what the other commands need (they do it themselves too); with --all also
                               fetch the kernels, their vmlinux and the readers
 ";
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         "guest" => guest::main(rest),
         "test" => suite::main(rest),
         "demo" => demo::main(rest),
+        "bench" => bench::main(rest),
         "" | "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(0)
