@@ -6,9 +6,15 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+pub mod check;
 pub mod diag;
+pub mod facts;
 pub mod format;
+pub mod names;
+pub mod options;
 pub mod program;
+pub mod show;
 pub mod source;
 pub mod span;
 pub mod tag;
+pub mod types;

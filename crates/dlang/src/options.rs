@@ -1,0 +1,327 @@
+//! The options of `-x` and `#pragma D option`: one row per option in [`TABLE`], and the values of one run.
+//!
+//! A row says all there is: how a value is written, what holds without one, and what it does. Help, documentation and
+//! error messages are made from the rows. What is not built is in the table too, so that its use is not a spelling error.
+
+mod value;
+
+use value::parse;
+pub use value::{Value, nearest};
+
+macro_rules! options {
+    ($($id:ident $name:literal $kind:ident $default:expr, $place:ident $meaning:literal;)*) => {
+        /// An option's number: its row in [`TABLE`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Opt { $(#[doc = $meaning] $id,)* }
+
+        /// Every option, ordered as [`Opt`].
+        pub const TABLE: &[Row] = &[
+            $(Row { opt: Opt::$id, name: $name, kind: Kind::$kind, default: $default, place: Place::$place,
+                    meaning: $meaning },)*
+        ];
+    };
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub opt: Opt,
+    pub name: &'static str,
+    pub kind: Kind,
+    /// As it would be written; empty: unset.
+    pub default: &'static str,
+    pub place: Place,
+    /// A sentence for people.
+    pub meaning: &'static str,
+}
+
+/// How the value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// None, or `on`/`off`, `yes`/`no`, `true`/`false`, `enable`/`disable`, `set`/`unset`, 0 or 1.
+    Flag,
+    /// Bytes, with k, m, g or t.
+    Size,
+    Number,
+    /// A period: ns, us, ms, s, m, h, d, or a frequency in hz.
+    Rate,
+    Text,
+    /// One of `switch`, `fill`, `ring`.
+    Policy,
+    /// One of `kdump-zstd`, `kdump-zlib`, `elf`.
+    DumpFormat,
+}
+
+/// Where an option is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Command line and script.
+    Both,
+    /// Only the command line: it decides how the script is read at all.
+    CommandLine,
+    /// DTrace's, understood, not built in this version.
+    Unbuilt,
+}
+
+options! {
+    Quiet "quiet" Flag "", Both "print only what the script traces";
+    Flowindent "flowindent" Flag "", Both "indent by entry and return";
+    Destructive "destructive" Flag "", Both "allow actions that change the system";
+    Errtags "errtags" Flag "", Both "show the tags of compiler errors";
+    Droptags "droptags" Flag "", Both "show the tags of drop messages";
+    Strsize "strsize" Size "256", Both "longest string, its NUL included";
+    Bufsize "bufsize" Size "4m", Both "principal buffer per CPU";
+    Bufpolicy "bufpolicy" Policy "switch", Both "what a full principal buffer does";
+    Bufresize "bufresize" Text "auto", Both "whether buffers may be made smaller when memory is short";
+    Switchrate "switchrate" Rate "1s", Both "longest time between two reads of the buffers";
+    Statusrate "statusrate" Rate "1s", Both "how often drops are looked at";
+    Dynvarsize "dynvarsize" Size "1m", Both "space for thread-local variables and associative arrays";
+    Stackframes "stackframes" Number "20", Both "most frames of stack()";
+    Stackindent "stackindent" Number "14", Both "columns before a stack frame";
+    Cpu "cpu" Number "", Both "trace on this CPU only";
+    Defaultargs "defaultargs" Flag "", Both "macro arguments that were not given are 0 or empty";
+    Zdefs "zdefs" Flag "", Both "allow probe descriptions that match nothing";
+    Rawbytes "rawbytes" Flag "", Both "print untyped memory as bytes, never as text";
+    Version "version" Text "", Both "the version of D that the script was written for";
+    Verbose "verbose" Flag "", Both "show the compiled program";
+    Empty "empty" Flag "", Both "allow a script without clauses";
+    Bpflog "bpflog" Flag "", Both "show the verifier's log of a rejected program";
+    Tree "tree" Number "0", CommandLine "show the program at a stage of the compiler";
+    Cpp "cpp" Flag "", CommandLine "run the C preprocessor over the script first";
+    Cpppath "cpppath" Text "", CommandLine "the C preprocessor";
+    Cpphdrs "cpphdrs" Flag "", CommandLine "list the files that the C preprocessor includes";
+    Define "define" Text "", CommandLine "a name for the C preprocessor";
+    Undef "undef" Text "", CommandLine "a name that the C preprocessor forgets";
+    Incdir "incdir" Text "", CommandLine "a directory for the C preprocessor";
+    Pspec "pspec" Flag "", CommandLine "read `name{` as a probe description";
+    Lkdmaxpause "lkdmaxpause" Rate "500ms", Both "longest time that lkd() may hold the machine";
+    Lkdbuf "lkdbuf" Size "", Both "memory for the pages of a live dump; unset: by the machine's size";
+    Lkdpath "lkdpath" Text "", Both "directory for live dumps";
+    Lkdformat "lkdformat" DumpFormat "kdump-zstd", Both "file format of live dumps";
+    Aggsize "aggsize" Size "4m", Unbuilt "aggregation buffer per CPU";
+    Aggrate "aggrate" Rate "1s", Unbuilt "how often aggregations are read";
+    Aggsortkey "aggsortkey" Flag "", Unbuilt "sort aggregations by key";
+    Aggsortkeypos "aggsortkeypos" Number "", Unbuilt "the key to sort by";
+    Aggsortpos "aggsortpos" Number "", Unbuilt "the aggregation to sort by";
+    Aggsortrev "aggsortrev" Flag "", Unbuilt "sort the other way round";
+    Agghist "agghist" Flag "", Unbuilt "draw aggregations as histograms";
+    Aggpack "aggpack" Flag "", Unbuilt "draw narrow histograms";
+    Aggzoom "aggzoom" Flag "", Unbuilt "draw histograms to the largest value";
+    Aggpercpu "aggpercpu" Flag "", Unbuilt "show aggregations by CPU";
+    Amin "amin" Text "", Unbuilt "lowest stability that a script may use";
+    Argref "argref" Flag "", Unbuilt "allow macro arguments that are never used";
+    Cleanrate "cleanrate" Rate "101hz", Unbuilt "how often freed variables are collected";
+    Core "core" Flag "", Unbuilt "dump core when the compiler fails";
+    Cpppathargs "cppargs" Text "", Unbuilt "arguments for the C preprocessor";
+    Ctfpath "ctfpath" Text "", Unbuilt "the kernel's CTF file";
+    Ctypes "ctypes" Text "", Unbuilt "write C's types to a file";
+    Dtypes "dtypes" Text "", Unbuilt "write D's types to a file";
+    Debug "debug" Text "", Unbuilt "debugging messages";
+    Disasm "disasm" Number "", Unbuilt "stages to disassemble";
+    Encoding "encoding" Text "", Unbuilt "character set of histograms";
+    Evaltime "evaltime" Text "", Unbuilt "when a traced process is looked at";
+    Grabanon "grabanon" Flag "", Unbuilt "claim anonymous tracing state";
+    Iregs "iregs" Number "", Unbuilt "integer registers of the virtual machine";
+    Jstackframes "jstackframes" Number "", Unbuilt "most frames of jstack()";
+    Jstackstrsize "jstackstrsize" Size "", Unbuilt "text of jstack()";
+    Kdefs "kdefs" Flag "", Unbuilt "kernel symbols must be known";
+    Knodefs "knodefs" Flag "", Unbuilt "kernel symbols may be unknown";
+    Late "late" Text "", Unbuilt "when translators are bound";
+    Lazyload "lazyload" Flag "", Unbuilt "load user probes lazily";
+    Ldpath "ldpath" Text "", Unbuilt "the linker";
+    Libdir "libdir" Text "", Unbuilt "a directory of D libraries";
+    Linkmode "linkmode" Text "", Unbuilt "how kernel symbols are bound";
+    Linktype "linktype" Text "", Unbuilt "what -G writes";
+    Maxframes "maxframes" Number "", Unbuilt "most frames of any stack";
+    Nolibs "nolibs" Flag "", Unbuilt "leave out the D libraries";
+    Noresolve "noresolve" Flag "", Unbuilt "show addresses, not symbols";
+    Nspec "nspec" Number "1", Unbuilt "speculations";
+    Pgmax "pgmax" Number "", Unbuilt "processes held at once";
+    Preallocate "preallocate" Size "", Unbuilt "memory taken in advance";
+    Procfspath "procfspath" Text "", Unbuilt "where procfs is";
+    Quietresize "quietresize" Flag "", Unbuilt "do not tell of shrunk buffers";
+    Scratchsize "scratchsize" Size "256", Unbuilt "scratch memory of a probe";
+    Setenv "setenv" Text "", Unbuilt "environment of -c's command";
+    Specsize "specsize" Size "4m", Unbuilt "speculation buffer per CPU";
+    Stdc "stdc" Text "", Unbuilt "the C standard of the preprocessor";
+    Strip "strip" Flag "", Unbuilt "leave out names from -G's output";
+    Syslibdir "syslibdir" Text "", Unbuilt "the directory of D libraries";
+    Temporal "temporal" Flag "", Unbuilt "sort records of all CPUs by time";
+    Tregs "tregs" Number "", Unbuilt "tuple registers of the virtual machine";
+    Udefs "udefs" Flag "", Unbuilt "user symbols must be known";
+    Unodefs "unodefs" Flag "", Unbuilt "user symbols may be unknown";
+    Unsetenv "unsetenv" Text "", Unbuilt "environment of -c's command";
+    Useruid "useruid" Number "", Unbuilt "user of -c's command";
+    Ustackframes "ustackframes" Number "", Unbuilt "most frames of ustack()";
+}
+
+/// Who set a value; the command line outranks the script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    Script,
+    CommandLine,
+}
+
+/// Why an option was not set. [`std::fmt::Display`] gives DTrace's words, [`OptionError::help`] the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionError {
+    /// No row has this name; the nearest one that has.
+    Name(Option<&'static str>),
+    /// The value does not follow the kind.
+    Value(Kind),
+    /// The command line only.
+    Context,
+    /// Known, not built.
+    Unbuilt,
+}
+
+impl std::fmt::Display for OptionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            OptionError::Name(_) => "Invalid option name",
+            OptionError::Value(_) => "Invalid value for specified option",
+            OptionError::Context => "Option cannot be used from within a D program",
+            OptionError::Unbuilt => "Option is not built in this version",
+        })
+    }
+}
+
+impl std::error::Error for OptionError {}
+
+impl OptionError {
+    /// What to do, if there is something to say.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            OptionError::Name(near) => near.map(|n| format!("did you mean `{n}`?")),
+            OptionError::Value(kind) => Some(format!("the value is {}", kind.form())),
+            OptionError::Context => Some("give it to dtrace as -x".into()),
+            OptionError::Unbuilt => None,
+        }
+    }
+}
+
+impl Kind {
+    /// How a value looks, for people.
+    pub fn form(self) -> &'static str {
+        match self {
+            Kind::Flag => "on or off",
+            Kind::Size => "a size in bytes, or with k, m, g or t: 4m",
+            Kind::Number => "a number",
+            Kind::Rate => "a time with ns, us, ms, s, m, h or d, or a frequency with hz: 100ms, 10hz",
+            Kind::Text => "a text",
+            Kind::Policy => "one of switch, fill, ring",
+            Kind::DumpFormat => "one of kdump-zstd, kdump-zlib, elf",
+        }
+    }
+}
+
+/// The options of one run: the defaults, and over them what was set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    set: std::collections::BTreeMap<Opt, (Value, Origin)>,
+}
+
+/// The row of that name.
+pub fn row(name: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|r| r.name == name)
+}
+
+impl Options {
+    /// Sets an option as written: `name` or `name=value`. A script does not override the command line; that is no error.
+    ///
+    /// # Errors
+    /// The name is unknown, the value does not follow the option's kind, or the option is not taken from there.
+    pub fn set(&mut self, name: &str, value: Option<&str>, origin: Origin) -> Result<Opt, OptionError> {
+        let Some(row) = row(name) else {
+            return Err(OptionError::Name(nearest(name, TABLE.iter().map(|r| r.name))));
+        };
+        match row.place {
+            Place::Unbuilt => return Err(OptionError::Unbuilt),
+            Place::CommandLine if origin == Origin::Script => return Err(OptionError::Context),
+            _ => {}
+        }
+        let value = parse(row.kind, value).ok_or(OptionError::Value(row.kind))?;
+        if row.opt == Opt::Strsize && !matches!(value, Value::Number(2..=65536)) {
+            return Err(OptionError::Value(row.kind));
+        }
+        if self.set.get(&row.opt).is_none_or(|(_, from)| *from <= origin) {
+            self.set.insert(row.opt, (value, origin));
+        }
+        Ok(row.opt)
+    }
+
+    /// The value in force; `None` when nothing was set and there is no default.
+    pub fn get(&self, opt: Opt) -> Option<Value> {
+        if let Some((value, _)) = self.set.get(&opt) {
+            return Some(value.clone());
+        }
+        let row = TABLE.get(opt as usize)?;
+        if row.default.is_empty() { None } else { parse(row.kind, Some(row.default)) }
+    }
+
+    /// Was it set by the command line or the script?
+    pub fn is_set(&self, opt: Opt) -> bool {
+        self.set.contains_key(&opt)
+    }
+
+    /// A [`Kind::Flag`].
+    pub fn flag(&self, opt: Opt) -> bool {
+        matches!(self.get(opt), Some(Value::Flag(true)))
+    }
+
+    /// A [`Kind::Size`] in bytes, a [`Kind::Rate`] in ns, or a [`Kind::Number`].
+    pub fn number(&self, opt: Opt) -> Option<u64> {
+        match self.get(opt)? {
+            Value::Number(n) => Some(n),
+            Value::Flag(_) | Value::Text(_) => None,
+        }
+    }
+
+    pub fn text(&self, opt: Opt) -> Option<String> {
+        match self.get(opt)? {
+            Value::Text(t) => Some(t),
+            Value::Flag(_) | Value::Number(_) => None,
+        }
+    }
+
+    /// Bytes of the longest string, its NUL included.
+    pub fn strsize(&self) -> u32 {
+        self.number(Opt::Strsize).and_then(|n| u32::try_from(n).ok()).unwrap_or(256)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_in_the_order_of_their_numbers_and_defaults_parse() {
+        for (i, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.opt as usize, i, "{}", row.name);
+            assert!(row.default.is_empty() || parse(row.kind, Some(row.default)).is_some(), "{}", row.name);
+            assert_eq!(TABLE.iter().filter(|r| r.name == row.name).count(), 1, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn the_command_line_outranks_the_script() {
+        let mut o = Options::default();
+        assert_eq!(o.strsize(), 256);
+        o.set("strsize", Some("1k"), Origin::CommandLine).expect("a size");
+        o.set("strsize", Some("512"), Origin::Script).expect("a size");
+        assert_eq!(o.strsize(), 1024);
+        o.set("quiet", None, Origin::Script).expect("a flag");
+        assert!(o.flag(Opt::Quiet));
+    }
+
+    #[test]
+    fn errors_say_which_kind() {
+        let mut o = Options::default();
+        let mut set = |n, v, from| o.set(n, v, from).expect_err("not settable");
+        assert_eq!(set("quite", None, Origin::Script), OptionError::Name(Some("quiet")));
+        assert_eq!(set("zzzzzzzz", None, Origin::Script), OptionError::Name(None));
+        assert_eq!(set("bufsize", Some("4x"), Origin::Script), OptionError::Value(Kind::Size));
+        assert_eq!(set("cpp", None, Origin::Script), OptionError::Context);
+        assert_eq!(set("aggsize", Some("1m"), Origin::CommandLine), OptionError::Unbuilt);
+    }
+}
