@@ -25,6 +25,17 @@ pub enum TargetEnd {
     Unknown,
 }
 
+impl TargetEnd {
+    /// DTrace's notice: `pid 4711 has exited`.
+    pub fn line(self, pid: u32) -> String {
+        match self {
+            TargetEnd::Unknown | TargetEnd::Exited(0) => format!("pid {pid} has exited"),
+            TargetEnd::Exited(status) => format!("pid {pid} exited with status {status}"),
+            TargetEnd::Killed(signal) => format!("pid {pid} terminated by signal {signal}"),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drops {
     pub kind: DropKind,
@@ -36,7 +47,7 @@ pub struct Drops {
     pub total: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DropKind {
     /// Records for which the ring had no room.
     Principal,

@@ -2,6 +2,7 @@
 //!
 //! Start-up is fast because most scripts need little of it: `BEGIN { exit(0); }` reads the number of CPUs and nothing else.
 
+use crate::provider::fbt::Ways;
 use lkd_codegen::{Env, TaskOffsets};
 use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
@@ -51,6 +52,7 @@ pub struct Facts {
     symbols: OnceLock<Result<Symbols, FactError>>,
     cpus: OnceLock<Cpus>,
     tracefs: OnceLock<Option<PathBuf>>,
+    ways: OnceLock<Ways>,
 }
 
 impl Facts {
@@ -146,6 +148,11 @@ impl Facts {
         } else {
             ("tracefs is not readable", "run as root")
         }
+    }
+
+    /// How programs can be attached to kernel functions here; asked by loading tiny ones.
+    pub fn ways(&self) -> Ways {
+        *self.ways.get_or_init(|| Ways::ask(self))
     }
 
     /// Where generated programs find things in `task_struct`; nothing is known without BTF.

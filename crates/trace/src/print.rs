@@ -20,7 +20,7 @@ use lkd_dlang::program::{Program, Ty};
 use lkd_kernel::probes::{Catalog, Probe, ProbeId};
 use number::pad_left;
 use plan::{Plan, Step};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How the whole output looks; from the options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,8 @@ pub struct Printer<'a> {
     style: Style,
     plans: Vec<Plan<'a>>,
     names: HashMap<u32, Names>,
-    flow: Flow,
+    /// One stair a CPU.
+    flows: BTreeMap<u32, Flow>,
     headed: bool,
 }
 
@@ -90,7 +91,7 @@ impl<'a> Printer<'a> {
     ) -> Printer<'a> {
         let plans =
             layouts.iter().enumerate().map(|(n, layout)| Plan::new(program.clauses.get(n), layout)).collect();
-        Printer { catalog, facts, style, plans, names: HashMap::new(), flow: Flow::default(), headed: false }
+        Printer { catalog, facts, style, plans, names: HashMap::new(), flows: BTreeMap::new(), headed: false }
     }
 
     /// One firing's record of one clause: its row, what its actions print, and the newline.
@@ -122,7 +123,7 @@ impl<'a> Printer<'a> {
                 function: &names.function,
                 name: &names.name,
             };
-            self.flow.take(fired, &body, out);
+            self.flows.entry(data.cpu).or_default().take(fired, &body, out);
             return Ok(());
         }
         if !self.style.quiet {
@@ -135,7 +136,9 @@ impl<'a> Printer<'a> {
 
     /// Writes what [`Printer::record`] still holds back: with `-F`, the last return, whose indentation depends on the next record.
     pub fn flush(&mut self, out: &mut Vec<u8>) {
-        self.flow.flush(out);
+        for flow in self.flows.values_mut() {
+            flow.flush(out);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod mem;
 pub mod names;
 mod perf;
+pub mod process;
 
 pub use mem::{Shared, page_size};
 pub use perf::{PerfType, PerfWhere, perf_cpu_clock, perf_probe, perf_probe_type};

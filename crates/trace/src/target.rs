@@ -1,71 +1,59 @@
-//! `-c CMD` and `-p PID`: the process whose end is the end of tracing.
+//! The process of `-c` and `-p`: made or found before the script is compiled (for `$target`), let go once the probes are attached.
 //!
-//! A command is started at once, so that `$target` is known when the script is compiled, but it waits before its first
-//! instruction until the probes are there: the child blocks reading a pipe between fork and exec. No ptrace is involved.
+//! A command waits after fork and before exec, reading from a pipe: no ptrace, so debuggers and setuid work as ever. One byte
+//! lets it go; the pipe's end (we are dead) makes it leave without having run.
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitIdOptions, pidfd_open, pidfd_send_signal};
+use crate::event::TargetEnd;
+use crate::sys::process;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open};
 use std::ffi::CString;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
-/// A process that is followed.
-#[derive(Debug)]
+/// See the file's head. Dropped: a command that is still there is killed, a process that was found is left alone.
 pub struct Target {
-    pid: u32,
+    pid: Pid,
+    /// Readable when the process is gone.
     pidfd: OwnedFd,
-    /// `Some` for a command that still waits: what it reads, and what brings exec's failure back.
-    gate: Option<Gate>,
-    command: bool,
+    command: Option<Command>,
+    ended: Option<TargetEnd>,
 }
 
-#[derive(Debug)]
-struct Gate {
-    open: OwnedFd,
-    verdict: OwnedFd,
-    command: String,
+struct Command {
+    text: String,
+    held: Option<process::Held>,
 }
 
-/// How a followed process ended. `-p`'s end is only seen, its status is its parent's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetEnd {
-    Gone,
-    Status(i32),
-    Signal(i32),
-}
-
-impl TargetEnd {
-    /// DTrace's notice: `pid 4711 has exited`.
-    pub fn line(self, pid: u32) -> String {
-        match self {
-            TargetEnd::Gone | TargetEnd::Status(0) => format!("pid {pid} has exited"),
-            TargetEnd::Status(status) => format!("pid {pid} exited with status {status}"),
-            TargetEnd::Signal(signal) => format!("pid {pid} terminated by signal {signal}"),
-        }
-    }
-}
-
-/// Why a process cannot be followed.
 #[derive(Debug)]
 pub enum TargetError {
-    Grab { pid: u32, why: io::Error },
-    Start { command: String, why: io::Error },
-    NotACommand(String),
+    /// -c "" or an open quote.
+    Empty(String),
+    NotFound {
+        command: String,
+        why: io::Error,
+    },
+    Start {
+        command: String,
+        why: io::Error,
+    },
+    NoProcess {
+        pid: u32,
+        why: io::Error,
+    },
 }
 
 impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TargetError::Grab { pid, why } if why.raw_os_error() == Some(libc::ESRCH) => {
-                write!(f, "failed to grab pid {pid}: there is no such process")
+            TargetError::Empty(text) => {
+                write!(f, "failed to execute '{text}': it names no command (or a quote is not closed)")
             }
-            TargetError::Grab { pid, why } => write!(f, "failed to grab pid {pid}: {why}"),
-            TargetError::Start { command, why } => write!(f, "failed to execute {}: {why}", command.escape_debug()),
-            TargetError::NotACommand(text) => {
-                write!(f, "failed to execute '{}': it names no command", text.escape_debug())
+            TargetError::NotFound { command, why } | TargetError::Start { command, why } => {
+                write!(f, "failed to execute {command}: {why}")
             }
+            TargetError::NoProcess { pid, why } => write!(f, "failed to grab process {pid}: {why}"),
         }
     }
 }
@@ -73,183 +61,169 @@ impl fmt::Display for TargetError {
 impl std::error::Error for TargetError {}
 
 impl Target {
-    /// Forks; the child waits for [`Target::go`]. `command` is cut at white space, as DTrace does.
+    /// Forks; the child waits before exec. `command` is split at blanks, quotes and backslashes as a shell would.
     pub fn start(command: &str) -> Result<Target, TargetError> {
-        let words: Vec<CString> = command.split_whitespace().filter_map(|w| CString::new(w).ok()).collect();
-        if words.is_empty() || command.contains('\0') {
-            return Err(TargetError::NotACommand(command.into()));
-        }
-        let failed = |why: io::Error| TargetError::Start { command: command.into(), why };
-        let mut argv: Vec<*const libc::c_char> = words.iter().map(|w| w.as_ptr()).collect();
-        argv.push(std::ptr::null());
-        let (wait, open) = pipe().map_err(failed)?;
-        let (verdict, report) = pipe().map_err(failed)?;
-        // SAFETY: between fork and exec the child calls async-signal-safe functions only and allocates nothing; `argv` was
-        // made before the fork.
-        let pid = unsafe { libc::fork() };
-        match pid {
-            -1 => return Err(failed(io::Error::last_os_error())),
-            0 => unsafe { child(&argv, wait.as_raw_fd(), open.as_raw_fd(), report.as_raw_fd()) },
-            _ => {}
-        }
-        let pid = pid as u32;
-        let pidfd = open_pidfd(pid).map_err(|e| {
-            // the pipe's closing lets the child end by itself
-            failed(e)
-        })?;
-        let gate = Gate { open, verdict, command: command.into() };
-        Ok(Target { pid, pidfd, gate: Some(gate), command: true })
+        let words =
+            split(command).filter(|w| !w.is_empty()).ok_or_else(|| TargetError::Empty(command.to_owned()))?;
+        let name = words.first().cloned().unwrap_or_default();
+        let start = |why| TargetError::Start { command: name.clone(), why };
+        let path = find(&name).map_err(|why| TargetError::NotFound { command: name.clone(), why })?;
+        let c = |text: Vec<u8>| CString::new(text).map_err(|e| start(e.into()));
+        let path = c(path.into_os_string().into_encoded_bytes())?;
+        let words: Vec<CString> = words.into_iter().map(|w| c(w.into_bytes())).collect::<Result<_, _>>()?;
+        let (pid, held) = process::fork_held(&path, &words).map_err(start)?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|e| start(e.into()))?;
+        Ok(Target { pid, pidfd, command: Some(Command { text: name, held: Some(held) }), ended: None })
     }
 
-    /// Follows a process that runs already.
+    /// A process that is already there.
     pub fn grab(pid: u32) -> Result<Target, TargetError> {
-        let pidfd = open_pidfd(pid).map_err(|why| TargetError::Grab { pid, why })?;
-        Ok(Target { pid, pidfd, gate: None, command: false })
+        let no = |why| TargetError::NoProcess { pid, why };
+        let id = i32::try_from(pid)
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or_else(|| no(io::Error::from_raw_os_error(libc::ESRCH)))?;
+        let pidfd = pidfd_open(id, PidfdFlags::empty()).map_err(|e| no(e.into()))?;
+        Ok(Target { pid: id, pidfd, command: None, ended: None })
     }
 
     pub fn pid(&self) -> u32 {
-        self.pid
+        self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Lets a command run. Its exec may fail only now: that is the error.
-    pub fn go(&mut self) -> Result<(), TargetError> {
-        let Some(gate) = self.gate.take() else { return Ok(()) };
-        let failed = |why| TargetError::Start { command: gate.command.clone(), why };
-        rustix::io::write(&gate.open, b"g").map_err(|e| failed(e.into()))?;
-        // closed by a successful exec, or holds exec's errno
-        let mut errno = [0u8; 4];
-        match rustix::io::retry_on_intr(|| rustix::io::read(&gate.verdict, &mut errno)) {
-            Ok(4) => Err(failed(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))),
-            _ => Ok(()),
-        }
+    /// Lets a command run; does nothing for a process that was found.
+    pub fn let_go(&mut self) -> Result<(), TargetError> {
+        let Some(command) = &mut self.command else { return Ok(()) };
+        let Some(held) = command.held.take() else { return Ok(()) };
+        held.release().map_err(|why| TargetError::Start { command: command.text.clone(), why })
     }
 
-    /// Has it ended? Does not wait.
-    pub fn ended(&self) -> Option<TargetEnd> {
-        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        let ready = poll(&mut fds, Some(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap_or(0);
-        if ready == 0 {
-            return None;
-        }
-        if !self.command {
-            return Some(TargetEnd::Gone);
-        }
-        let id = rustix::process::WaitId::PidFd(self.pidfd.as_fd());
-        match rustix::process::waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
-            Ok(Some(status)) => Some(match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => TargetEnd::Status(code),
-                (_, Some(signal)) => TargetEnd::Signal(signal),
-                _ => TargetEnd::Gone,
-            }),
-            _ => Some(TargetEnd::Gone),
-        }
-    }
-
-    /// To sleep on: readable when the process has ended.
-    pub fn as_fd(&self) -> rustix::fd::BorrowedFd<'_> {
+    /// Becomes readable when the process is gone.
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
+
+    /// How it ended, told once, as soon as it has.
+    pub fn take_end(&mut self) -> Option<TargetEnd> {
+        if self.ended.is_some() || !gone(&self.pidfd) {
+            return None;
+        }
+        let end = if self.command.is_some() { self.reap() } else { TargetEnd::Unknown };
+        self.ended = Some(end);
+        Some(end)
+    }
+
+    fn reap(&self) -> TargetEnd {
+        match rustix::process::waitpid(Some(self.pid), WaitOptions::empty()) {
+            Ok(Some((_, status))) => match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => TargetEnd::Exited(code),
+                (_, Some(signal)) => TargetEnd::Killed(signal),
+                _ => TargetEnd::Unknown,
+            },
+            _ => TargetEnd::Unknown,
+        }
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+}
+
+fn gone(pidfd: &OwnedFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+    poll(&mut fds, Some(&now)).is_ok_and(|n| n > 0)
 }
 
 impl Drop for Target {
     fn drop(&mut self) {
-        // a command that was never let go has done nothing and is not to be left behind
-        if self.gate.take().is_some() {
-            let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
-            let id = rustix::process::WaitId::PidFd(self.pidfd.as_fd());
-            let _ = rustix::process::waitid(id, WaitIdOptions::EXITED);
+        if self.command.is_some() && self.ended.is_none() {
+            // it may just have gone by itself: both calls then have nothing to do
+            let _ = rustix::process::kill_process(self.pid, Signal::KILL);
+            let _ = self.reap();
         }
     }
 }
 
-fn open_pidfd(pid: u32) -> io::Result<OwnedFd> {
-    let raw = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(pidfd_open(raw, PidfdFlags::empty())?)
-}
-
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut fds = [-1; 2];
-    // SAFETY: the array has room for the two descriptors, which are owned from here on.
-    unsafe {
-        if libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
+/// Where a command is: as a shell looks, before it is needed, so that a wrong name is told at once.
+fn find(name: &str) -> io::Result<PathBuf> {
+    use rustix::fs::{Access, access};
+    if name.contains('/') {
+        access(name, Access::EXEC_OK)?;
+        return Ok(PathBuf::from(name));
     }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let mut places = std::env::split_paths(&path).map(|dir| dir.join(name));
+    places
+        .find(|p| p.is_file() && access(p, Access::EXEC_OK).is_ok())
+        .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
 }
 
-/// The child's life before exec.
-///
-/// # Safety
-/// Only to be called in the child of a fork; `argv` ends with null.
-unsafe fn child(argv: &[*const libc::c_char], wait: i32, open: i32, report: i32) -> ! {
-    unsafe {
-        // without our own copy of the writing end, dtrace's death ends the read below
-        libc::close(open);
-        // signals that this process ignores or catches are the command's own again
-        for signal in [libc::SIGPIPE, libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-            libc::signal(signal, libc::SIG_DFL);
-        }
-        let mut byte = 0u8;
-        loop {
-            match libc::read(wait, (&raw mut byte).cast(), 1) {
-                1 => break,
-                -1 if *libc::__errno_location() == libc::EINTR => {}
-                _ => libc::_exit(127),
+/// Words of a command line; `None` when a quote is not closed.
+fn split(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
             }
+            (None | Some('"'), '\\') => word.get_or_insert_default().push(chars.next()?),
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
         }
-        libc::execvp(argv[0], argv.as_ptr());
-        let errno = *libc::__errno_location();
-        libc::write(report, (&raw const errno).cast(), 4);
-        libc::_exit(127)
     }
+    words.extend(word);
+    quote.is_none().then_some(words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wait_for(target: &Target) -> TargetEnd {
-        loop {
-            if let Some(end) = target.ended() {
-                return end;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(1));
+    #[test]
+    fn command_lines() {
+        let table: &[(&str, Option<&[&str]>)] = &[
+            ("ls -l", Some(&["ls", "-l"])),
+            ("  sh -c 'echo a  b' ", Some(&["sh", "-c", "echo a  b"])),
+            (r#"a "b \" c" \ d '' "#, Some(&["a", "b \" c", " d", ""])),
+            ("a 'b", None),
+            ("", Some(&[])),
+        ];
+        for (text, want) in table {
+            assert_eq!(
+                split(text).as_deref(),
+                want.map(|w| w.iter().map(|s| s.to_string()).collect::<Vec<_>>()).as_deref(),
+                "{text}"
+            );
         }
     }
 
     #[test]
-    fn a_command_waits_for_go_and_tells_its_status() {
-        let mut target = Target::start("sh -c true").unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        assert_eq!(target.ended(), None);
-        target.go().unwrap();
-        assert_eq!(wait_for(&target), TargetEnd::Status(0));
-        let mut target = Target::start("false").unwrap();
-        target.go().unwrap();
-        assert_eq!(wait_for(&target), TargetEnd::Status(1));
-        assert_eq!(TargetEnd::Status(1).line(7), "pid 7 exited with status 1");
+    fn a_command_waits_runs_and_its_status_is_told() {
+        let mut t = Target::start("sh -c 'exit 7'").unwrap();
+        assert!(t.pid() > 1);
+        assert_eq!(t.take_end(), None, "it must not run before it is let go");
+        t.let_go().unwrap();
+        let end = std::iter::repeat_with(|| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            t.take_end()
+        });
+        assert_eq!(end.take(2000).flatten().next(), Some(TargetEnd::Exited(7)));
+        assert!(t.has_ended());
     }
 
     #[test]
-    fn a_command_that_is_none_is_an_error() {
-        let mut target = Target::start("no-such-command-anywhere").unwrap();
-        assert!(target.go().unwrap_err().to_string().contains("no-such-command"));
-        assert!(Target::start("  ").is_err());
-        assert!(Target::start("a\0b").is_err());
-    }
-
-    #[test]
-    fn a_command_never_let_go_is_gone_afterwards() {
-        let target = Target::start("sleep 1000").unwrap();
-        let pid = target.pid();
-        drop(target);
-        assert!(Target::grab(pid).is_err());
-    }
-
-    #[test]
-    fn a_process_that_is_not_there_cannot_be_grabbed() {
-        let e = Target::grab(0x3fff_fff0).unwrap_err().to_string();
-        assert!(e.contains("no such process"), "{e}");
+    fn what_cannot_be_traced_is_told() {
+        assert!(Target::start("/no/such/command").err().unwrap().to_string().contains("/no/such/command"));
+        assert!(Target::start("no-such-command-here").err().unwrap().to_string().contains("No such file"));
+        assert!(Target::start("'").is_err());
+        assert!(Target::grab(0).is_err());
+        assert!(Target::grab(i32::MAX as u32).err().unwrap().to_string().contains("failed to grab process"));
     }
 }

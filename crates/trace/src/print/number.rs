@@ -15,11 +15,6 @@ pub fn digits(mut n: u64, base: u64, upper: bool, room: &mut [u8]) -> &[u8] {
     room.get(at..).unwrap_or_default()
 }
 
-/// `n` as text, for formats that want a `str`.
-pub fn decimal(n: u64, room: &mut [u8]) -> &str {
-    std::str::from_utf8(digits(n, 10, false, room)).unwrap_or("")
-}
-
 pub fn pad_left(text: &[u8], width: usize, with: u8, out: &mut Vec<u8>) {
     out.extend(std::iter::repeat_n(with, width.saturating_sub(text.len())));
     out.extend_from_slice(text);

@@ -189,7 +189,7 @@ impl Provider for Fbt<'_> {
         }
         let text = fs::read_to_string(&list)
             .map_err(|e| absent("fbt", format!("cannot read {}: {e}", list.display()), "run as root"))?;
-        if !Ways::ask(self.facts).any() {
+        if !self.facts.ways().any() {
             return Err(absent(
                 "fbt",
                 "this kernel has neither fentry nor kprobes for BPF programs",

@@ -1,0 +1,376 @@
+//! One run of a script, from loaded programs to the last record and the closed books.
+//!
+//! Everything happens on the caller's thread, in [`Session::poll`]: records are taken from the ring, clocks that we run by hand
+//! are fired, losses are counted, and when the end has come (exit(), ^C, the targets' end) the [`Activity`] goes on: probes are
+//! detached, END runs, the ring is emptied.
+
+mod clock;
+mod counters;
+
+use crate::activity::Activity;
+use crate::attach::{Attached, attach};
+pub use crate::bind::ProgramType;
+pub use crate::event::{DropKind, Drops, Event, Tally, TargetEnd};
+use crate::facts::Facts;
+pub use crate::load::LoadError;
+use crate::load::{Loaded, Maps, load};
+use crate::ring::{self, Ring};
+use crate::sys::{self, Shared, SysError};
+use crate::target::{Target, TargetError};
+use clock::Clock;
+use counters::Counters;
+use lkd_codegen::abi::{self, State};
+use lkd_codegen::record::Record;
+use lkd_codegen::{Bound, Object, Place};
+use lkd_kernel::probes::{Catalog, ProbeId, Site};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// What the capture engine gives for lkd(): where requests are written, and by program type what to tail-call into.
+pub struct LkdFds<'a> {
+    pub request: BorrowedFd<'a>,
+    pub triggers: Vec<(ProgramType, BorrowedFd<'a>)>,
+}
+
+/// What a session is given beside its programs.
+pub struct Config<'a> {
+    /// `None`: lkd() calls find no engine and are counted.
+    pub lkd: Option<LkdFds<'a>>,
+    /// The session ends when the last of them has.
+    pub targets: Vec<Target>,
+    /// A refused program's log may be this long; without it only what a sentence needs is kept.
+    pub bpflog: bool,
+    pub bpflog_bytes: u32,
+}
+
+impl Default for Config<'_> {
+    fn default() -> Self {
+        Config { lkd: None, targets: Vec::new(), bpflog: false, bpflog_bytes: 16 << 20 }
+    }
+}
+
+/// Why tracing did not start, or ended early.
+#[derive(Debug)]
+pub enum Error {
+    Load(Box<LoadError>),
+    Attach {
+        probe: String,
+        source: SysError,
+    },
+    Sys(SysError),
+    Target(TargetError),
+    /// The generated object lacks a map that every session needs.
+    NoMap(&'static str),
+}
+
+impl Error {
+    /// The verifier's log, if there is one.
+    pub fn log(&self) -> Option<&str> {
+        match self {
+            Error::Load(e) if !e.log.is_empty() => Some(&e.log),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Load(e) => e.fmt(f),
+            Error::Attach { probe, source } => write!(f, "failed to enable {probe}: {source}"),
+            Error::Sys(e) => e.fmt(f),
+            Error::Target(e) => e.fmt(f),
+            Error::NoMap(name) => write!(f, "the compiled script has no map '{name}'"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Load(e) => Some(e),
+            Error::Attach { source, .. } => Some(source),
+            Error::Sys(e) => Some(e),
+            Error::Target(e) => Some(e),
+            Error::NoMap(_) => None,
+        }
+    }
+}
+
+impl From<SysError> for Error {
+    fn from(e: SysError) -> Error {
+        Error::Sys(e)
+    }
+}
+
+/// The reader looks at least this often while records may come: programs wake it only for what cannot wait.
+const LOOK: Duration = Duration::from_millis(10);
+/// Records handed out before clocks and targets are looked at again.
+const BATCH: usize = 1 << 15;
+/// How often losses are told: DTrace's `statusrate`.
+const STATUS: Duration = Duration::from_secs(1);
+/// How long programs that were running when their probe was detached may take to finish their records.
+const STRAGGLERS: Duration = Duration::from_millis(200);
+
+/// See the file's head.
+pub struct Session<'a> {
+    catalog: &'a Catalog,
+    facts: &'a Facts,
+    activity: Activity,
+    ring: Ring,
+    maps: Maps,
+    ctl: Shared,
+    counters: Counters,
+    progs: Vec<Loaded>,
+    attached: Attached,
+    clocks: Vec<Clock>,
+    targets: Vec<Target>,
+    stop: bool,
+    /// exit() was called before we set the state ourselves.
+    exited: bool,
+    delivered: u64,
+    unreadable: u64,
+    status_at: Instant,
+}
+
+impl<'a> Session<'a> {
+    /// Makes the maps and loads the programs; nothing runs yet. `bound` must be what `object` was compiled for.
+    pub fn load(
+        object: &Object,
+        bound: &[Bound],
+        catalog: &'a Catalog,
+        facts: &'a Facts,
+        config: Config<'_>,
+    ) -> Result<Session<'a>, Error> {
+        sys::silence_libbpf();
+        let maps = Maps::create(object, config.lkd.as_ref())?;
+        let map = |name: &'static str| maps.get(name).ok_or(Error::NoMap(name));
+        let ring_bytes = object.map(abi::RING).ok_or(Error::NoMap(abi::RING))?.max_entries;
+        let ring = Ring::new(map(abi::RING)?, ring_bytes)?;
+        let page = sys::page_size();
+        let ctl = Shared::map(map(abi::CTL)?, 0, page, true, "the session's state")?;
+        let counters = Counters::new(map(abi::COUNTERS)?, facts.cpus().possible)?;
+        let log_most = if config.bpflog {
+            config.bpflog_bytes as usize
+        } else {
+            config.bpflog_bytes.min(1 << 20) as usize
+        };
+        let mut attached = Attached::default();
+        let progs = load(object, &maps, catalog, facts, log_most, &mut attached.skipped)
+            .map_err(|e| Error::Load(Box::new(e)))?;
+        let mut clocks = Vec::new();
+        for bound in bound.iter().filter(|b| b.place == Place::User) {
+            let Some(Site::Tick { period_ns }) = catalog.probe(ProbeId(bound.probe)).map(|p| p.site) else {
+                continue;
+            };
+            if let Some(prog) = progs.iter().position(|p| p.probes.contains(&bound.probe)) {
+                clocks.push(Clock::new(prog, period_ns)?);
+            }
+        }
+        Ok(Session {
+            catalog,
+            facts,
+            activity: Activity::Inactive,
+            ring,
+            maps,
+            ctl,
+            counters,
+            progs,
+            attached,
+            clocks,
+            targets: config.targets,
+            stop: false,
+            exited: false,
+            delivered: 0,
+            unreadable: 0,
+            status_at: Instant::now(),
+        })
+    }
+
+    /// Runs BEGIN, attaches the probes and lets the targets go; an exit() in BEGIN leaves out the rest.
+    pub fn start(&mut self) -> Result<(), Error> {
+        if !self.activity.advance(Activity::Warmup) {
+            return Ok(());
+        }
+        ring::publish(self.ctl.u64(abi::CTL_REALTIME as usize), sys::realtime_offset() as u64);
+        self.run(Place::Begin)?;
+        if self.state() != State::Inactive as u32 {
+            return Ok(());
+        }
+        for prog in &self.progs {
+            attach(prog, self.catalog, self.facts, &mut self.attached)?;
+        }
+        ring::advance_state(
+            self.ctl.u32(abi::CTL_STATE as usize),
+            State::Inactive as u32,
+            State::Active as u32,
+        );
+        for clock in &mut self.clocks {
+            clock.start()?;
+        }
+        for target in &mut self.targets {
+            target.let_go().map_err(Error::Target)?;
+        }
+        self.activity.advance(Activity::Active);
+        Ok(())
+    }
+
+    /// Waits at most `timeout` for something to happen, hands out what came, and drives the lifecycle. After
+    /// [`Activity::Stopped`] it returns at once.
+    pub fn poll(&mut self, timeout: Duration, sink: &mut dyn FnMut(Event<'_>)) -> Result<Activity, Error> {
+        match self.activity {
+            Activity::Inactive | Activity::Stopped => return Ok(self.activity),
+            // exit() in BEGIN: nothing was attached
+            Activity::Warmup => return self.finish(sink).map(|()| self.activity),
+            _ => {}
+        }
+        let until = Instant::now() + timeout;
+        loop {
+            let taken = self.drain(BATCH, sink);
+            self.fire_clocks()?;
+            self.look_at_targets(sink);
+            if self.status_at.elapsed() >= STATUS {
+                self.status_at = Instant::now();
+                self.tell_drops(sink);
+            }
+            if self.stop || self.state() >= State::Draining as u32 {
+                self.finish(sink)?;
+                return Ok(self.activity);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if taken > 0 || left.is_zero() {
+                return Ok(self.activity);
+            }
+            self.wait(left.min(LOOK));
+        }
+    }
+
+    /// ^C: the next [`Session::poll`] ends tracing.
+    pub fn stop(&mut self) {
+        self.stop = true;
+    }
+
+    pub fn activity(&self) -> Activity {
+        self.activity
+    }
+
+    /// exit()'s argument, once it has been called.
+    pub fn exit_status(&self) -> Option<i32> {
+        let status = ring::state(self.ctl.u32(abi::CTL_STATUS as usize)) as i32;
+        // once we have set the state ourselves it no longer tells; END may still call exit()
+        let ours = self.activity >= Activity::Draining;
+        let called = if ours { self.exited || status != 0 } else { self.state() >= State::Draining as u32 };
+        called.then_some(status)
+    }
+
+    /// Probes that were meant but could not be enabled (some of many), each with its reason.
+    pub fn skipped(&self) -> &[String] {
+        &self.attached.skipped
+    }
+
+    pub fn tally(&self) -> Tally {
+        let lost = self.counters.total(DropKind::Principal) + self.counters.total(DropKind::Errors);
+        Tally { made: self.counters.made(), delivered: self.delivered, dropped: lost + self.unreadable }
+    }
+
+    fn state(&self) -> u32 {
+        ring::state(self.ctl.u32(abi::CTL_STATE as usize))
+    }
+
+    /// Runs the programs of BEGIN or END here and now.
+    fn run(&self, place: Place) -> Result<(), Error> {
+        for prog in self.progs.iter().filter(|p| p.place == place) {
+            sys::prog_run(prog.fd.as_fd(), &prog.name)?;
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, most: usize, sink: &mut dyn FnMut(Event<'_>)) -> usize {
+        let (delivered, unreadable) = (&mut self.delivered, &mut self.unreadable);
+        self.ring.read(most, |bytes| {
+            let event = match Record::parse(bytes) {
+                Ok(Record::Data(data)) => Event::Record(data),
+                Ok(Record::Error(error)) => Event::Error(error),
+                Err(_) => {
+                    *unreadable += 1;
+                    return;
+                }
+            };
+            *delivered += 1;
+            sink(event);
+        })
+    }
+
+    fn fire_clocks(&mut self) -> Result<(), Error> {
+        for clock in &mut self.clocks {
+            for _ in 0..clock.due() {
+                if let Some(prog) = self.progs.get(clock.prog) {
+                    sys::prog_run(prog.fd.as_fd(), &prog.name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_targets(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        for target in &mut self.targets {
+            if let Some(how) = target.take_end() {
+                sink(Event::TargetEnded { pid: target.pid(), how });
+            }
+        }
+        if !self.targets.is_empty() && self.targets.iter().all(Target::has_ended) {
+            self.stop = true;
+        }
+    }
+
+    fn tell_drops(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        let skipped = self.progs.iter().filter_map(|p| sys::prog_misses(p.fd.as_fd()).ok()).sum();
+        self.counters.news(skipped, &mut |drops| sink(Event::Drops(drops)));
+    }
+
+    /// Sleeps until a clock is due, a target ends, a record is urgent, a signal comes, or `most` has passed.
+    fn wait(&self, most: Duration) {
+        let ring = self.maps.get(abi::RING);
+        let fds = self
+            .clocks
+            .iter()
+            .map(Clock::fd)
+            .chain(self.targets.iter().filter(|t| !t.has_ended()).map(Target::fd))
+            .chain(ring);
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let most = Timespec { tv_sec: 0, tv_nsec: most.as_nanos().min(999_999_999) as i64 };
+        // an interrupted sleep is a short one
+        let _ = poll(&mut fds, Some(&most));
+    }
+
+    /// The end, in one go: what was made before it is still handed out.
+    fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
+        let state = self.ctl.u32(abi::CTL_STATE as usize);
+        self.exited = ring::state(state) >= State::Draining as u32;
+        ring::force_state(state, State::Draining as u32);
+        self.activity.advance(Activity::Draining);
+        self.clocks.clear();
+        self.attached.held.clear();
+        self.settle(sink);
+        self.activity.advance(Activity::Cooldown);
+        let ran = self.run(Place::End);
+        self.settle(sink);
+        self.tell_drops(sink);
+        self.activity.advance(Activity::Stopped);
+        ran
+    }
+
+    /// Empties the ring, and waits for programs that were still writing when they were detached.
+    fn settle(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        let until = Instant::now() + STRAGGLERS;
+        loop {
+            while self.drain(BATCH, sink) > 0 {}
+            if self.tally().balanced() || Instant::now() >= until {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
