@@ -92,7 +92,11 @@ impl Kernel {
             // Of memory that no allocator manages yet the kernel does not even say that it is reserved.
             Kernel::Rest => !matches!(
                 class,
-                PageClass::Hwpoison | PageClass::Hugetlb | PageClass::Slab | PageClass::PageTable | PageClass::Anon
+                PageClass::Hwpoison
+                    | PageClass::Hugetlb
+                    | PageClass::Slab
+                    | PageClass::PageTable
+                    | PageClass::Anon
             ),
         }
     }
@@ -141,7 +145,9 @@ impl Report {
     pub fn agrees(&self) -> bool {
         let met = |kind| self.rows.get(&kind).is_some_and(|row| row.agree > 0);
         self.repeated.is_empty()
-            && [Kernel::Slab, Kernel::Buddy, Kernel::PageTable, Kernel::Anon, Kernel::File].into_iter().all(met)
+            && [Kernel::Slab, Kernel::Buddy, Kernel::PageTable, Kernel::Anon, Kernel::File]
+                .into_iter()
+                .all(met)
     }
 
     /// Slab pages that are tails of compound pages and were classified right: what a filter loses first.
@@ -152,13 +158,31 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{:<12} {:>10} {:>10} {:>10} {:>10}", "KERNEL SAYS", "AGREE", "(TAILS)", "DIFFER", "AGAIN")?;
+        writeln!(
+            out,
+            "{:<12} {:>10} {:>10} {:>10} {:>10}",
+            "KERNEL SAYS", "AGREE", "(TAILS)", "DIFFER", "AGAIN"
+        )?;
         for (kind, row) in &self.rows {
-            let again: u64 = self.repeated.iter().filter(|((of, _), _)| of == kind).map(|(_, pages)| pages).sum();
-            writeln!(out, "{:<12} {:>10} {:>10} {:>10} {:>10}", kind.name(), row.agree, row.tails, row.differ, again)?;
+            let again: u64 =
+                self.repeated.iter().filter(|((of, _), _)| of == kind).map(|(_, pages)| pages).sum();
+            writeln!(
+                out,
+                "{:<12} {:>10} {:>10} {:>10} {:>10}",
+                kind.name(),
+                row.agree,
+                row.tails,
+                row.differ,
+                again
+            )?;
         }
         for ((kind, class), pages) in &self.repeated {
-            writeln!(out, "{pages} pages that the kernel calls {} were called {} more than once", kind.name(), class.name())?;
+            writeln!(
+                out,
+                "{pages} pages that the kernel calls {} were called {} more than once",
+                kind.name(),
+                class.name()
+            )?;
         }
         write!(
             out,
@@ -179,7 +203,8 @@ pub fn check(passes: u32) -> Result<Report, Error> {
     let (live, survey) = Live::find()?;
     live.settle(&survey)?;
     let units = live.ram.units();
-    let file = File::open("/proc/kpageflags").map_err(|error| Error::io("opening /proc/kpageflags", error))?;
+    let file =
+        File::open("/proc/kpageflags").map_err(|error| Error::io("opening /proc/kpageflags", error))?;
     let mut report = Report { passes, ..Report::default() };
     let mut wrong: BTreeMap<(u64, Kernel, PageClass), u32> = BTreeMap::new();
     for _ in 0..passes {
@@ -197,7 +222,9 @@ pub fn check(passes: u32) -> Result<Report, Error> {
             for (pfn, (before, after)) in (unit.first..).zip(before.iter().zip(after)) {
                 let place = u64::from(unit.base) + pfn % crate::ctl::UNIT_PAGES;
                 let class = classes.get(place as usize).copied().and_then(PageClass::from_number);
-                let Some(class) = class else { return Err(Error::Machine(format!("page frame {pfn:#x} has no class"))) };
+                let Some(class) = class else {
+                    return Err(Error::Machine(format!("page frame {pfn:#x} has no class")));
+                };
                 compare(&mut report, &mut wrong, pfn, class, *before, *after);
             }
         }
@@ -240,8 +267,9 @@ fn page_flags(file: &File, units: &[Unit]) -> Result<Vec<Vec<u64>>, Error> {
         .iter()
         .map(|unit| {
             let piece = bytes.get_mut(..unit.pages as usize * 8).unwrap_or_default();
-            file.read_exact_at(piece, unit.first * 8)
-                .map_err(|error| Error::io(format!("reading /proc/kpageflags at page frame {:#x}", unit.first), error))?;
+            file.read_exact_at(piece, unit.first * 8).map_err(|error| {
+                Error::io(format!("reading /proc/kpageflags at page frame {:#x}", unit.first), error)
+            })?;
             Ok(piece.as_chunks::<8>().0.iter().map(|flags| u64::from_ne_bytes(*flags)).collect())
         })
         .collect()

@@ -70,7 +70,11 @@ pub fn survey(units: &[Unit]) -> Result<Engine, Error> {
     let bytes: Vec<u8> = units
         .iter()
         .flat_map(|unit| {
-            unit.first.to_ne_bytes().into_iter().chain(unit.pages.to_ne_bytes()).chain(unit.base.to_ne_bytes())
+            unit.first
+                .to_ne_bytes()
+                .into_iter()
+                .chain(unit.pages.to_ne_bytes())
+                .chain(unit.base.to_ne_bytes())
         })
         .collect();
     let map = engine.map_memory("lkd_units", bytes.len())?;
@@ -95,13 +99,17 @@ impl Engine {
 
     /// The map of this name (`lkd_…`, see bpf/maps.h).
     pub fn map(&self, name: &str) -> Result<BorrowedFd<'_>, Error> {
-        let fd = self.maps.get(name).ok_or_else(|| Error::Machine(format!("the engine has no map {name}")))?;
+        let fd =
+            self.maps.get(name).ok_or_else(|| Error::Machine(format!("the engine has no map {name}")))?;
         Ok(fd.as_fd())
     }
 
     /// The program of this name.
     pub fn program(&self, name: &str) -> Result<BorrowedFd<'_>, Error> {
-        let fd = self.programs.get(name).ok_or_else(|| Error::Machine(format!("the engine has no program {name}")))?;
+        let fd = self
+            .programs
+            .get(name)
+            .ok_or_else(|| Error::Machine(format!("the engine has no program {name}")))?;
         Ok(fd.as_fd())
     }
 
@@ -113,7 +121,8 @@ impl Engine {
     /// The first `len` bytes of a map.
     pub fn map_memory(&self, name: &str, len: usize) -> Result<Mapping, Error> {
         let len = len.max(1).next_multiple_of(4096);
-        Mapping::new(self.map(name)?, len).map_err(|error| Error::io(format!("mapping {name} ({len} bytes)"), error))
+        Mapping::new(self.map(name)?, len)
+            .map_err(|error| Error::io(format!("mapping {name} ({len} bytes)"), error))
     }
 
     /// Runs one of the programs that are not triggers.
@@ -138,18 +147,23 @@ impl Engine {
 /// A map into which generated programs tail-call: its element 0 is `trigger`.
 pub fn prog_array(trigger: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
     use std::os::fd::AsRawFd;
-    let options =
-        libbpf_sys::bpf_map_create_opts { sz: size_of::<libbpf_sys::bpf_map_create_opts>() as _, ..Default::default() };
+    let options = libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as _,
+        ..Default::default()
+    };
     let refused = |error: libbpf_rs::Error| Error::Engine { error: error.to_string(), log: String::new() };
-    let map = MapHandle::create(MapType::ProgArray, Some("lkd_trigger"), 4, 4, 1, &options).map_err(refused)?;
+    let map =
+        MapHandle::create(MapType::ProgArray, Some("lkd_trigger"), 4, 4, 1, &options).map_err(refused)?;
     map.update(&0u32.to_ne_bytes(), &trigger.as_raw_fd().to_ne_bytes(), MapFlags::ANY).map_err(refused)?;
     map.as_fd().try_clone_to_owned().map_err(|error| Error::io("keeping the trigger's map", error))
 }
 
 /// Puts the same request on every CPU, for a trigger that user space runs.
 pub fn put_request(map: BorrowedFd<'_>, request: &Request) -> Result<(), Error> {
-    let cpus = libbpf_rs::num_possible_cpus().map_err(|error| Error::Machine(format!("counting CPUs: {error}")))?;
-    update_map(map, 0, &request.as_bytes().repeat(cpus)).map_err(|error| Error::io("handing over the request", error))
+    let cpus =
+        libbpf_rs::num_possible_cpus().map_err(|error| Error::Machine(format!("counting CPUs: {error}")))?;
+    update_map(map, 0, &request.as_bytes().repeat(cpus))
+        .map_err(|error| Error::io("handing over the request", error))
 }
 
 fn load(units: usize, sizes: Sizes, over: Option<&Engine>, programs: &[&str]) -> Result<Engine, Error> {
@@ -170,7 +184,8 @@ fn load(units: usize, sizes: Sizes, over: Option<&Engine>, programs: &[&str]) ->
 
     let mapped = |name: &str, len: usize| {
         let fd = maps.get(name).ok_or_else(|| Error::Machine(format!("the engine has no map {name}")))?;
-        Mapping::new(fd.as_fd(), len).map_err(|error| Error::io(format!("mapping {name} ({len} bytes)"), error))
+        Mapping::new(fd.as_fd(), len)
+            .map_err(|error| Error::io(format!("mapping {name} ({len} bytes)"), error))
     };
     let control = mapped("lkd_ctl", 4096)?;
     let classes = mapped("lkd_classes", (units * UNIT_PAGES as usize).next_multiple_of(4096))?;
@@ -179,7 +194,12 @@ fn load(units: usize, sizes: Sizes, over: Option<&Engine>, programs: &[&str]) ->
 
 type Loaded = (BTreeMap<String, OwnedFd>, BTreeMap<String, OwnedFd>);
 
-fn try_load(units: usize, sizes: Sizes, over: Option<&Engine>, wanted: &[&str]) -> Result<Loaded, libbpf_rs::Error> {
+fn try_load(
+    units: usize,
+    sizes: Sizes,
+    over: Option<&Engine>,
+    wanted: &[&str],
+) -> Result<Loaded, libbpf_rs::Error> {
     let entries = |n: u64| u32::try_from(n.max(1)).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
     let mut object = ObjectBuilder::default().name("lkd_capture")?.open_memory(OBJECT)?;
     for mut map in object.maps_mut() {
@@ -209,7 +229,8 @@ fn try_load(units: usize, sizes: Sizes, over: Option<&Engine>, wanted: &[&str]) 
     let mut programs = BTreeMap::new();
     for program in object.progs() {
         if wanted.iter().any(|name| program.name() == *name) {
-            programs.insert(program.name().to_string_lossy().into_owned(), program.as_fd().try_clone_to_owned()?);
+            programs
+                .insert(program.name().to_string_lossy().into_owned(), program.as_fd().try_clone_to_owned()?);
         }
     }
     Ok((maps, programs))

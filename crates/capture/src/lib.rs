@@ -1,11 +1,41 @@
-//! wip
-#![allow(dead_code)]
+//! Live dumps: a trigger that a D program tail-calls into, the engine in the kernel behind it, and the process that writes.
+//!
+//! In the order of a dump's life:
+//!
+//! - [`doctor`]: what this machine must have, and how to get it
+//! - [`arm`]: everything that could fail, done before the probe; gives [`Armed`]
+//!   - [`ram`] which page frames are memory, [`live`] where they appear, [`pass`] one classification from outside
+//!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`ctl`] what is shared with them, [`peek`] kernel memory read
+//!   - [`target`] the directory that takes reports
+//! - [`handover`]: what [`writer`], a process of its own, is told when it starts
+//! - [`report`]: one dump: [`source`] its pages, [`registers`] where the thread stood
+//! - [`progress`]: what the writer tells meanwhile
+//! - [`classes`]: the proof that pages are classified as the kernel would
+//! - [`sys`]: the kernel's door, [`error`]: why it stays shut
+//!
+//! It takes a running kernel and an lkd() call; it gives a file. It never prints, never reads a dump, and never writes to
+//! kernel memory.
+
+pub mod arm;
 pub mod classes;
 pub mod ctl;
+pub mod doctor;
 pub mod engine;
 pub mod error;
+mod handover;
 pub mod live;
-pub mod pass;
+mod pass;
 pub mod peek;
+pub mod progress;
 pub mod ram;
-pub mod sys;
+mod registers;
+mod report;
+mod source;
+mod sys;
+mod target;
+pub mod writer;
+
+pub use arm::{Armed, DEFAULT_ROOT, Options, ProbeName, arm};
+pub use engine::TriggerProg;
+pub use error::Error;
+pub use progress::Event;

@@ -73,8 +73,9 @@ impl Live {
 
 /// Memory by /proc/iomem.
 pub fn read_ram() -> Result<Ram, Error> {
-    Ram::parse(&read("/proc/iomem")?)
-        .map_err(|error| Error::refused(error.to_string(), "run as root with CAP_SYS_ADMIN in the machine's own namespaces"))
+    Ram::parse(&read("/proc/iomem")?).map_err(|error| {
+        Error::refused(error.to_string(), "run as root with CAP_SYS_ADMIN in the machine's own namespaces")
+    })
 }
 
 fn read(path: &str) -> Result<String, Error> {
@@ -98,7 +99,10 @@ fn utsname() -> Utsname {
 fn frame_of(address: usize) -> Result<u64, Error> {
     let frames = frames_of(address, 4096)?;
     frames.first().copied().ok_or_else(|| {
-        Error::refused("/proc/self/pagemap hides page frame numbers", "run with CAP_SYS_ADMIN in the machine's own namespaces")
+        Error::refused(
+            "/proc/self/pagemap hides page frame numbers",
+            "run with CAP_SYS_ADMIN in the machine's own namespaces",
+        )
     })
 }
 
@@ -143,13 +147,15 @@ fn bases(survey: &Engine, peeker: &mut Peeker, ram: &Ram) -> Result<(u64, u64), 
     // Two pages, so that one of them is whole and ours alone.
     let mut memory = vec![0u8; 8192];
     let start = memory.as_ptr().align_offset(4096);
-    let page = memory.get_mut(start..start + 4096).ok_or_else(|| Error::Machine("no page of our own".into()))?;
+    let page =
+        memory.get_mut(start..start + 4096).ok_or_else(|| Error::Machine("no page of our own".into()))?;
     for (to, from) in page.iter_mut().zip(magic) {
         *to = from;
     }
     let frame = frame_of(page.as_ptr() as usize)?;
 
-    let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| Error::io("making a pipe", error))?;
+    let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|error| Error::io("making a pipe", error))?;
     give_to_pipe(pipe.1.as_fd(), page).map_err(|error| Error::io("giving a page to a pipe", error))?;
     let ctl = survey.ctl()?;
     ctl.pipe_fd.store(i64::from(pipe.0.as_raw_fd()), std::sync::atomic::Ordering::Relaxed);
@@ -170,11 +176,16 @@ fn bases(survey: &Engine, peeker: &mut Peeker, ram: &Ram) -> Result<(u64, u64), 
         }
     }
     let page_offset = page_offset.ok_or_else(|| {
-        Error::Machine("the direct map was not found: a page of our own appears nowhere below the current task".into())
+        Error::Machine(
+            "the direct map was not found: a page of our own appears nowhere below the current task".into(),
+        )
     })?;
     let vmemmap = get(&ctl.found_page).wrapping_sub(frame.wrapping_mul(get(&ctl.page_struct)));
     if get(&ctl.found_page) == 0 || vmemmap & 0xfff != 0 {
-        return Err(Error::Machine(format!("struct pages were not found: {:#x} for frame {frame:#x}", get(&ctl.found_page))));
+        return Err(Error::Machine(format!(
+            "struct pages were not found: {:#x} for frame {frame:#x}",
+            get(&ctl.found_page)
+        )));
     }
     check_named(peeker, page_offset, vmemmap)?;
     Ok((page_offset, vmemmap))
@@ -192,7 +203,8 @@ fn check_named(peeker: &mut Peeker, page_offset: u64, vmemmap: u64) -> Result<()
         if symbol.addr == 0 {
             continue;
         }
-        let named = peeker.word(symbol.addr).map_err(|error| Error::io(format!("reading {}", symbol.name), error))?;
+        let named =
+            peeker.word(symbol.addr).map_err(|error| Error::io(format!("reading {}", symbol.name), error))?;
         if let Some(named) = named
             && named != found
         {
@@ -205,12 +217,17 @@ fn check_named(peeker: &mut Peeker, page_offset: u64, vmemmap: u64) -> Result<()
 /// The text that tells readers of dumps what they need to know of this kernel.
 fn vmcoreinfo(peeker: &mut Peeker, page_offset: u64, utsname: &Utsname) -> Result<Vec<u8>, Error> {
     let told = read("/sys/kernel/vmcoreinfo").map_err(|error| {
-        Error::refused(format!("the kernel gives no VMCOREINFO ({error})"), "it needs CONFIG_VMCORE_INFO (CONFIG_CRASH_CORE until 6.8)")
+        Error::refused(
+            format!("the kernel gives no VMCOREINFO ({error})"),
+            "it needs CONFIG_VMCORE_INFO (CONFIG_CRASH_CORE until 6.8)",
+        )
     })?;
     let hex = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
     let mut words = told.split_whitespace().map(hex);
     let (Some(Some(paddr)), Some(Some(size))) = (words.next(), words.next()) else {
-        return Err(Error::Machine(format!("/sys/kernel/vmcoreinfo reads {told:?}, not an address and a size")));
+        return Err(Error::Machine(format!(
+            "/sys/kernel/vmcoreinfo reads {told:?}, not an address and a size"
+        )));
     };
     let mut note = vec![0; size.min(1 << 20) as usize];
     let readable = peeker
@@ -224,6 +241,9 @@ fn vmcoreinfo(peeker: &mut Peeker, page_offset: u64, utsname: &Utsname) -> Resul
     let info = VmcoreInfo::parse(&text);
     match info.osrelease() {
         Ok(release) if release == utsname.release => Ok(text),
-        other => Err(Error::Machine(format!("VMCOREINFO is of another kernel ({other:?}, running {})", utsname.release))),
+        other => Err(Error::Machine(format!(
+            "VMCOREINFO is of another kernel ({other:?}, running {})",
+            utsname.release
+        ))),
     }
 }

@@ -66,8 +66,10 @@ impl Peeker {
     /// For each address, whether `wanted` stands there; at most [`PEEKS`] addresses.
     pub fn find(&mut self, addresses: &[u64], wanted: &[u8]) -> io::Result<Option<u64>> {
         let len = wanted.len().min(PAGE);
-        let peeks: Vec<Peek> =
-            addresses.iter().map(|vaddr| Peek { vaddr: *vaddr, len: len as u32, ..Peek::default() }).collect();
+        let peeks: Vec<Peek> = addresses
+            .iter()
+            .map(|vaddr| Peek { vaddr: *vaddr, len: len as u32, ..Peek::default() })
+            .collect();
         let results = self.run(&peeks)?;
         let mut found = vec![0; len];
         for (slot, (result, vaddr)) in results.iter().zip(addresses).enumerate() {
@@ -128,7 +130,8 @@ impl Peeker {
 
     fn result(&self, slot: usize) -> Peeked {
         let mut bytes = [0; 4];
-        let known = self.asked.read(slot * size_of::<Peek>() + std::mem::offset_of!(Peek, result), &mut bytes);
+        let known =
+            self.asked.read(slot * size_of::<Peek>() + std::mem::offset_of!(Peek, result), &mut bytes);
         match (known, i32::from_ne_bytes(bytes)) {
             (true, 0) => Peeked::Read,
             (true, -2) => Peeked::Changed,

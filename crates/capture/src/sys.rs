@@ -126,7 +126,10 @@ impl Wakeups {
     /// Maps the positions of the ring buffer `fd`.
     pub fn new(fd: BorrowedFd<'_>) -> io::Result<Wakeups> {
         let page = 4096;
-        Ok(Wakeups { consumer: Mapping::at(fd, 0, page, true)?, producer: Mapping::at(fd, page as u64, page, false)? })
+        Ok(Wakeups {
+            consumer: Mapping::at(fd, 0, page, true)?,
+            producer: Mapping::at(fd, page as u64, page, false)?,
+        })
     }
 
     /// Takes all records unread, so that poll() sleeps again.
@@ -156,7 +159,10 @@ pub fn detach() {
 }
 
 /// Starts `command` with these file descriptors open under their own numbers.
-pub fn spawn_with(command: &mut std::process::Command, fds: &[BorrowedFd<'_>]) -> io::Result<std::process::Child> {
+pub fn spawn_with(
+    command: &mut std::process::Command,
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<std::process::Child> {
     use std::os::unix::process::CommandExt;
     let numbers: Vec<i32> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     // SAFETY: between fork and exec only fcntl is called, which is safe there; nothing is allocated.

@@ -1,0 +1,173 @@
+//! One dump, from the held shot to the published file.
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use lkd_dump::{
+    ByteLen, Format, Kind, Machine, Mapping as Segment, Meta, Notes, Options, Paddr, Progress, Regs, Shot,
+    UnixTime, Vaddr, WriteStats,
+};
+use lkd_kernel::symbols::Symbols;
+
+use crate::ctl::{STACK_BYTES, get};
+use crate::error::Error;
+use crate::pass::now_ns;
+use crate::progress::Event;
+use crate::registers::{self, Stack};
+use crate::source::{Captured, Unlisted, begun};
+use crate::target::Report;
+use crate::writer::{Writer, read_shot};
+
+/// How often progress is told.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
+
+/// Where the kernel's image is mapped when KASLR does not move it.
+const START_KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
+
+/// Room for the notes that come last: the torn ranges of a dump most of whose pages were read late.
+const CLOSING_ROOM: ByteLen = ByteLen(1 << 20);
+
+/// Writes the dump of the shot that is held, and tells each step.
+pub fn write(writer: &mut Writer) -> Result<(), Error> {
+    let mut shot = read_shot(&writer.shot, writer.ctl()?)?;
+    name(writer, &mut shot);
+    writer.socket.tell(&Event::Taken {
+        pause_ns: shot.thawed_ns.saturating_sub(shot.triggered_ns),
+        cpus: shot.cpus_stopped,
+        consistent: shot.is_consistent(),
+        pages: shot.pages.frozen,
+        probe: shot.probe(),
+        pid: shot.tgid,
+        comm: shot.comm(),
+        kind: shot.flags,
+    });
+    let begun = begun(&writer.ctl()?.lanes);
+    let drained_ns = writer.finish_capture()?;
+    if get(&writer.ctl()?.copy) == 0 {
+        return Err(Error::Machine("this arming only counts pages".into()));
+    }
+    // The counts again: the pass may just have been finished.
+    let counted = read_shot(&writer.shot, writer.ctl()?)?;
+    shot.pages = lkd_dump::PageCounts { frozen: shot.pages.frozen, ..counted.pages };
+    registers(writer, &mut shot);
+
+    let report = Report::begin(&writer.root, &writer.component, shot.realtime_ns)
+        .map_err(|error| Error::io(format!("making a report in {}", writer.root.display()), error))?;
+    let path = report.path();
+    let failed = |error| Error::io(format!("writing {}", path.display()), error);
+    let mut file = report.create().map_err(failed)?;
+    let meta = meta(writer, &shot)?;
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let told = WriteStats { threads: threads.get() as u32, ..stats(writer.format) };
+
+    let Writer { control, list, classes, pages, peeker, units, live, format, socket, .. } = &mut *writer;
+    let ctl =
+        control.ctl().ok_or_else(|| Error::Machine("the engine's control block is too short".into()))?;
+    let unlisted =
+        (get(&ctl.overflow) > 0).then_some(Unlisted { classes, units, kept: get(&ctl.classes_kept) });
+    let mut source = Captured::new(ctl, list, unlisted, &begun, drained_ns, pages, peeker, shot)
+        .map_err(|error| Error::Machine(error.to_string()))?;
+    source.describe(told);
+    let total = source.total();
+    let options =
+        Options { threads, most_pages: Some(total), closing_room: CLOSING_ROOM, ..Options::default() };
+    let mut last_told = None::<Instant>;
+    let mut tell = |progress: &Progress| {
+        if last_told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            last_told = Some(Instant::now());
+            socket.tell(&Event::Writing {
+                bytes: progress.pages * 4096,
+                total: total * 4096,
+                path: path.clone(),
+            });
+        }
+    };
+    let summary =
+        lkd_dump::write(*format, &mut file, &meta, &live.ram.pages, &mut source, &options, &mut tell)
+            .map_err(|error| Error::Machine(format!("writing {}: {error}", path.display())))?;
+    let (trailing, lost) = (source.trailing, source.failed);
+    let size = file.metadata().map_err(failed)?.len();
+    let path = report.publish(file).map_err(failed)?;
+    writer.socket.tell(&Event::Done {
+        path,
+        size,
+        pages: summary.pages,
+        trailing,
+        failed: lost,
+        seconds: now_ns().saturating_sub(shot.triggered_ns) as f64 / 1e9,
+    });
+    Ok(())
+}
+
+/// What only user space knows of the shot.
+fn name(writer: &Writer, shot: &mut Shot) {
+    let real = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    let real = real.tv_sec as u64 * 1_000_000_000 + real.tv_nsec as u64;
+    shot.realtime_ns = real.saturating_sub(now_ns().saturating_sub(shot.ktime_ns));
+    if let Some(probe) = writer.probes.iter().find(|probe| probe.id == shot.probe_id) {
+        shot.set_probe(&probe.provider, &probe.module, &probe.function, &probe.name);
+    }
+    shot.set_script(&writer.script);
+    // __USER32_CS: the thread entered the kernel from 32-bit code.
+    if shot.user_regs_valid == Regs::ALL_VALID && shot.user_regs.cs == 0x23 {
+        shot.status |= lkd_dump::shot::status::COMPAT;
+    }
+}
+
+/// Completes the shot's registers at the probe.
+fn registers(writer: &Writer, shot: &mut Shot) {
+    let Ok(ctl) = writer.ctl() else { return };
+    let mut stack =
+        Stack { base: get(&ctl.stack_base), bytes: vec![0; STACK_BYTES], valid: get(&ctl.stack_valid) };
+    let symbols = std::fs::read("/proc/kallsyms").ok().and_then(|text| Symbols::parse(&text).ok());
+    if let Some(symbols) = symbols
+        && writer.stack.read(0, &mut stack.bytes)
+    {
+        (shot.probe_regs, shot.probe_regs_valid) = registers::at_probe(shot, &stack, &symbols);
+    }
+}
+
+/// What the dump says of the machine.
+fn meta(writer: &Writer, shot: &Shot) -> Result<Meta, Error> {
+    let live = &writer.live;
+    let mut notes = Notes::new();
+    for cpu in &live.cpus {
+        if *cpu == shot.cpu {
+            notes.prstatus(shot.pid, &shot.probe_regs);
+        } else {
+            notes.prstatus(0, &Regs::default());
+        }
+    }
+    notes.vmcoreinfo(&live.vmcoreinfo);
+    let image = &live.ram.image;
+    let text = Segment {
+        vaddr: Vaddr((image.start << 12).wrapping_sub(live.phys_base).wrapping_add(START_KERNEL_MAP)),
+        paddr: Paddr(image.start << 12),
+        len: ByteLen((image.end - image.start) << 12),
+    };
+    Ok(Meta {
+        machine: Machine::default(),
+        utsname: live.utsname.clone(),
+        taken: UnixTime {
+            secs: shot.realtime_ns / 1_000_000_000,
+            micros: (shot.realtime_ns / 1000 % 1_000_000) as u32,
+        },
+        kind: Kind::Kernel,
+        incomplete: false,
+        phys_base: live.phys_base,
+        cpus: live.cpus.len().max(1) as u32,
+        cpu: shot.cpu,
+        notes,
+        direct_map: writer.direct_map()?,
+        mappings: if image.is_empty() { Vec::new() } else { vec![text] },
+    })
+}
+
+/// The codec and level that a format writes with.
+fn stats(format: Format) -> WriteStats {
+    let codec = match format {
+        Format::Kdump(codec) => codec,
+        Format::Elf => lkd_dump::Codec::Raw,
+    };
+    WriteStats::of(&lkd_dump::Summary::default(), &Options { codec, ..Options::default() })
+}

@@ -1,0 +1,198 @@
+//! Where dumps go: the root directory proved fit, a report written under a hidden name and published by one rename.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// Makes `root` (0700) if it is not there, and proves that a dump can be written into it. Gives the bytes free.
+///
+/// # Errors
+/// It is a symlink or no directory, belongs to somebody else or is open to others, cannot be made or written, or is full.
+pub fn prepare(root: &Path) -> Result<u64, Error> {
+    let shown = root.display();
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
+    let meta = match fs::symlink_metadata(root) {
+        Ok(meta) => meta,
+        Err(error) => {
+            let error = made.err().unwrap_or(error);
+            return Err(Error::refused(
+                format!("the dump directory {shown} cannot be made: {error}"),
+                "make it, or name another",
+            ));
+        }
+    };
+    if meta.file_type().is_symlink() {
+        return Err(Error::refused(
+            format!("the dump directory {shown} is a symbolic link"),
+            "dumps hold secrets and follow no links: name the directory itself",
+        ));
+    }
+    if !meta.is_dir() {
+        return Err(Error::refused(format!("{shown} is not a directory"), "name another dump directory"));
+    }
+    let me = rustix::process::geteuid().as_raw();
+    if meta.uid() != me {
+        return Err(Error::refused(
+            format!("the dump directory {shown} belongs to user {}", meta.uid()),
+            format!("dumps hold secrets: make it user {me}'s, or name another"),
+        ));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err(Error::refused(
+            format!("others may write into the dump directory {shown}"),
+            format!("chmod 700 {shown}"),
+        ));
+    }
+    let probe = root.join(format!(".probe-{}", std::process::id()));
+    let tried = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&probe);
+    if let Err(error) = tried {
+        return Err(Error::refused(
+            format!("the dump directory {shown} cannot be written: {error}"),
+            "name another, or remount it read-write",
+        ));
+    }
+    fs::remove_file(&probe).map_err(|error| Error::io(format!("removing {}", probe.display()), error))?;
+    let space = rustix::fs::statvfs(root)
+        .map_err(|error| Error::io(format!("asking how much room {shown} has"), error))?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+/// A report that is being written.
+#[derive(Debug)]
+pub struct Report {
+    root: PathBuf,
+    name: String,
+    hidden: PathBuf,
+    published: bool,
+}
+
+impl Report {
+    /// Begins the report `COMPONENT-YYYYMMDD-HHMMSS` (UTC) under a hidden name.
+    pub fn begin(root: &Path, component: &str, realtime_ns: u64) -> io::Result<Report> {
+        let stem = format!("{component}-{}", stamp(realtime_ns / 1_000_000_000));
+        for n in 1..1000 {
+            let name = if n == 1 { stem.clone() } else { format!("{stem}-{n}") };
+            let hidden = root.join(format!(".{name}.incomplete"));
+            if root.join(&name).exists() {
+                continue;
+            }
+            match DirBuilder::new().mode(0o700).create(&hidden) {
+                Ok(()) => return Ok(Report { root: root.to_owned(), name, hidden, published: false }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Makes the dump's file, readable by its owner alone.
+    pub fn create(&self) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.hidden.join("vmcore"))
+    }
+
+    /// Where the dump will be.
+    pub fn path(&self) -> PathBuf {
+        self.root.join(&self.name).join("vmcore")
+    }
+
+    /// Makes the report visible: file and directory on disk first, then one rename.
+    pub fn publish(mut self, file: File) -> io::Result<PathBuf> {
+        file.sync_all()?;
+        drop(file);
+        File::open(&self.hidden)?.sync_all()?;
+        let root = File::open(&self.root)?;
+        rustix::fs::renameat_with(
+            rustix::fs::CWD,
+            &self.hidden,
+            rustix::fs::CWD,
+            self.root.join(&self.name),
+            rustix::fs::RenameFlags::NOREPLACE,
+        )?;
+        self.published = true;
+        root.sync_all()?;
+        Ok(self.path())
+    }
+}
+
+impl Drop for Report {
+    /// What was not published is removed.
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = fs::remove_file(self.hidden.join("vmcore"));
+            let _ = fs::remove_dir(&self.hidden);
+        }
+    }
+}
+
+/// Seconds since 1970 as YYYYMMDD-HHMMSS in UTC.
+fn stamp(seconds: u64) -> String {
+    let (days, second) = (seconds / 86400, seconds % 86400);
+    // Years begin in March, so that the leap day is the last; eras of 400 years have 146,097 days.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) =
+        if month < 10 { (era * 400 + year, month + 3) } else { (era * 400 + year + 1, month - 9) };
+    format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", second / 3600, second / 60 % 60, second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps() {
+        assert_eq!(stamp(0), "19700101-000000");
+        assert_eq!(stamp(951_826_554), "20000229-121554");
+        assert_eq!(stamp(1_795_361_412), "20261122-153012");
+    }
+
+    #[test]
+    fn a_report_is_seen_whole_or_not_at_all() -> io::Result<()> {
+        let root = std::env::temp_dir().join(format!("lkd-target-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&root)?;
+        let seen = |root: &Path| fs::read_dir(root).map_or(0, |entries| entries.count());
+
+        let report = Report::begin(&root, "DTRACE", 0)?;
+        let file = report.create()?;
+        assert!(!report.path().exists());
+        let path = report.publish(file)?;
+        assert_eq!(path, root.join("DTRACE-19700101-000000/vmcore"));
+        assert_eq!(fs::metadata(&path)?.mode() & 0o777, 0o600);
+
+        let second = Report::begin(&root, "DTRACE", 0)?;
+        second.create()?;
+        assert_eq!(second.path(), root.join("DTRACE-19700101-000000-2/vmcore"));
+        drop(second);
+        assert_eq!(seen(&root), 1);
+        fs::remove_dir_all(&root)
+    }
+
+    #[test]
+    fn unfit_roots_are_refused() -> io::Result<()> {
+        let root = std::env::temp_dir().join(format!("lkd-unfit-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&root)?;
+        assert!(prepare(&root.join("a/b")).is_ok_and(|free| free > 0));
+        let link = root.join("link");
+        std::os::unix::fs::symlink(&root, &link)?;
+        assert!(prepare(&link).is_err_and(|error| error.to_string().contains("symbolic link")));
+        fs::write(root.join("file"), "")?;
+        assert!(
+            prepare(&root.join("file")).is_err_and(|error| error.to_string().contains("not a directory"))
+        );
+        fs::set_permissions(root.join("a"), std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
+        assert!(prepare(&root.join("a")).is_err_and(|error| error.to_string().contains("chmod 700")));
+        fs::remove_dir_all(&root)
+    }
+}
