@@ -37,7 +37,6 @@ use crate::error::{CodegenError, What};
 use crate::object::{F_MMAPABLE, MapKind, MapSpec, Object, Prog};
 use crate::record::ClauseLayout;
 use func::Gen;
-use group::Group;
 use lkd_dlang::program::Program;
 use std::collections::BTreeMap;
 use storage::Storage;

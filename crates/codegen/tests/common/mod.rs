@@ -1,6 +1,8 @@
 //! Programs built by hand, without the front end.
 #![allow(dead_code)]
 
+pub mod interp;
+
 use lkd_codegen::{Bound, Env, Place, ProbeNames, TaskOffsets};
 use lkd_dlang::format::{Conv, Format, Piece};
 use lkd_dlang::program::*;
