@@ -15,8 +15,11 @@ pub struct Input {
 impl Input {
     /// How DTrace speaks of it: `script 'x.d'`, `description 'BEGIN'`.
     pub fn spoken(&self) -> String {
-        let what = if self.request.kind == RequestKind::Script { "script" } else { "description" };
-        format!("{what} '{}'", shown(&self.request.text))
+        match self.request.kind {
+            RequestKind::Script => format!("script '{}'", shown(&self.request.text)),
+            // only the probe is named, not what is done there
+            _ => format!("description '{}'", shown(self.request.text.split(['/', '{', ';']).next().unwrap_or_default())),
+        }
     }
 
     /// What stands before a compiler message.

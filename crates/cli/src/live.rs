@@ -56,10 +56,14 @@ impl LiveDump {
     }
 
     /// What the generated programs need of the engine.
-    pub fn fds(&self) -> LkdFds<'_> {
+    ///
+    /// # Errors
+    /// A sentence: the engine has lost its maps.
+    pub fn fds(&self) -> Result<LkdFds<'_>, String> {
         let kinds = [ProgramType::RawTp, ProgramType::Kprobe, ProgramType::KprobeMulti, ProgramType::PerfEvent];
         let triggers = kinds.into_iter().filter_map(|k| Some((k, self.armed.prog_array_fd(trigger(k))?))).collect();
-        LkdFds { request: self.armed.request_map_fd(), triggers }
+        let request = self.armed.request_map_fd().map_err(|e| e.to_string())?;
+        Ok(LkdFds { request, triggers })
     }
 
     /// Tells what has happened since the last call, without waiting.

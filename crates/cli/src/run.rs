@@ -151,8 +151,9 @@ impl Run<'_, '_> {
         if let Some(live) = &live {
             live.warnings().for_each(|w| self.out.notice(w));
         }
+        let lkd = live.as_ref().map(LiveDump::fds).transpose();
         let config = Config {
-            lkd: live.as_ref().map(LiveDump::fds),
+            lkd: lkd.map_err(|why| self.fail(&format!("could not enable tracing: lkd(): {why}")))?,
             targets,
             bpflog: program.options.flag(Opt::Bpflog),
             ..Config::default()
@@ -178,10 +179,8 @@ impl Run<'_, '_> {
         let status = session.exit_status().unwrap_or(0) as u8;
         // the probes are gone before the dump is waited for: nothing may fire into an engine that is being taken down
         drop(session);
-        match live {
-            Some(live) if !live.finish(self.out) && status == SUCCESS => Ok(ERROR),
-            _ => Ok(status),
-        }
+        let dumped = live.is_none_or(|live| live.finish(self.out));
+        Ok(if dumped || status != SUCCESS { status } else { ERROR })
     }
 
     fn consume(
