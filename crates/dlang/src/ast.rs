@@ -108,15 +108,15 @@ pub enum ExprKind {
         els: Box<Expr>,
     },
     Comma(Box<Expr>, Box<Expr>),
-    Cast(TypeName, Box<Expr>),
-    SizeofType(TypeName),
+    Cast(Box<TypeName>, Box<Expr>),
+    SizeofType(Box<TypeName>),
     SizeofExpr(Box<Expr>),
     /// `offsetof(type, a.b[2].c)`
-    Offsetof(TypeName, Vec<Designator>),
+    Offsetof(Box<TypeName>, Vec<Designator>),
     /// `stringof expr` and `stringof(expr)`
     Stringof(Box<Expr>),
     /// `xlate <type>(expr)`
-    Xlate(TypeName, Box<Expr>),
+    Xlate(Box<TypeName>, Box<Expr>),
     Call {
         name: String,
         name_span: Span,
