@@ -196,6 +196,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn every_page_comes_back(pages in prop::collection::vec((any::<u64>(), 0u64..300), 1..20)) {
             let mut batch = PageBatch::new();

@@ -115,6 +115,7 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn every_read_is_the_files_bytes_or_says_where_it_ends(
             reads in prop::collection::vec((0u64..300_000, 0usize..70_000), 1..40),

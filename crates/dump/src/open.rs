@@ -1,8 +1,10 @@
 //! A dump of either format: opened by its first bytes, written by the format's name, and read as another's source.
 
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
-use crate::memory::{Memory, Page};
+use crate::addr::PAGE_SIZE;
+use crate::memory::{Memory, Page, Why};
 use crate::note::{BadNote, Note};
 use crate::{
     Error, Format, Meta, Options, PageBatch, PageSource, Pfn, PfnSet, Progress, SourceError, Summary, elf,
@@ -106,12 +108,20 @@ pub struct DumpPages<'a> {
     memory: &'a dyn Memory,
     left: Box<dyn Iterator<Item = Pfn> + 'a>,
     lost: PfnSet,
+    zero_unstored: bool,
 }
 
 impl<'a> DumpPages<'a> {
     /// The pages `pfns` of `memory`.
     pub fn new(memory: &'a dyn Memory, pfns: &'a PfnSet) -> DumpPages<'a> {
-        DumpPages { memory, left: Box::new(pfns.pfns()), lost: PfnSet::new() }
+        DumpPages { memory, left: Box::new(pfns.pfns()), lost: PfnSet::new(), zero_unstored: false }
+    }
+
+    /// Takes what an ELF file only gives a length for as zeros, as other readers do. makedumpfile leaves zero pages
+    /// out in that form, and pages that it excludes too: the first must be kept, the second can't be told from them.
+    pub fn zero_unstored(mut self) -> Self {
+        self.zero_unstored = true;
+        self
     }
 
     /// The pages among those asked for so far that the dump does not hold.
@@ -140,10 +150,15 @@ impl PageSource for DumpPages<'_> {
     fn fill(&mut self, batch: &mut PageBatch) -> Result<(), SourceError> {
         while !batch.is_full() {
             let Some(pfn) = self.left.next() else { break };
-            match self.memory.read_page(pfn)? {
-                Page::Present(page) => drop(batch.push_page(pfn, &page)),
-                Page::Absent(_) => self.lost.insert(pfn),
-            }
+            let page = match self.memory.read_page(pfn)? {
+                Page::Present(page) => page,
+                Page::Absent(Why::Unstored) if self.zero_unstored => Arc::new([0; PAGE_SIZE]),
+                Page::Absent(_) => {
+                    self.lost.insert(pfn);
+                    continue;
+                }
+            };
+            batch.push_page(pfn, &page);
         }
         Ok(())
     }

@@ -190,7 +190,7 @@ pub struct Mapping {
 pub struct Meta {
     /// The processor.
     pub machine: Machine,
-    /// What uname says; an empty `machine` is filled in, for readers refuse a dump without it.
+    /// What uname says; what readers refuse to be without is filled in where it is empty.
     pub utsname: Utsname,
     /// When the shot was taken.
     pub taken: UnixTime,

@@ -92,7 +92,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(10))]
         #[test]
         fn two_streams_share_a_file(pieces in prop::collection::vec((any::<bool>(), 0usize..400_000), 0..20)) {
             let mut out = Watched::default();

@@ -10,7 +10,8 @@ use super::{Reader, write};
 use crate::memory::{Memory, Page, Why};
 use crate::testing::{MadeSource, made_closing_notes, made_meta, made_page, made_pages, made_sets};
 use crate::{
-    ByteLen, Error, Mapping, Meta, Options, Paddr, PageBatch, PageSource, Pfn, PfnSet, SourceError, Vaddr,
+    ByteLen, DumpPages, Error, Mapping, Meta, Options, Paddr, PageBatch, PageSource, Pfn, PfnSet,
+    SourceError, Vaddr,
 };
 
 const TEXT: Mapping =
@@ -39,7 +40,7 @@ fn segments(file: &[u8]) -> Vec<Segment> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn what_was_written_is_read_and_nothing_else((ram, wanted, fails) in made_sets()) {
         let file = written(&ram, &wanted, &fails);
@@ -252,4 +253,14 @@ fn a_length_without_bytes_is_neither_zero_nor_left_out() {
     assert_eq!(reader.read_page(Pfn(8)).unwrap(), Page::Absent(Why::Unstored));
     assert_eq!(reader.read_page(Pfn(10)).unwrap(), Page::Absent(Why::Excluded));
     assert_eq!((reader.ram().count(), reader.dumped().count()), (6, 4));
+
+    let all = reader.ram();
+    let mut batch = PageBatch::new();
+    let mut plain = DumpPages::new(&reader, &all);
+    plain.fill(&mut batch).unwrap();
+    assert_eq!((batch.len(), plain.lost().count()), (4, 2));
+    batch.clear();
+    DumpPages::new(&reader, &all).zero_unstored().fill(&mut batch).unwrap();
+    let last = batch.pages().last().map(|(pfn, page)| (pfn, *page));
+    assert_eq!(last, Some((Pfn(9), [0; 4096])));
 }

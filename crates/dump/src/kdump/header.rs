@@ -152,9 +152,18 @@ impl Header {
         header.signature = SIGNATURE;
         header.version = VERSION;
         let names = &meta.utsname;
-        let machine = if names.machine.is_empty() { meta.machine.name() } else { &names.machine };
-        let texts =
-            [&names.sysname, &names.nodename, &names.release, &names.version, machine, &names.domainname];
+        // libkdumpfile, hence drgn, gives up a file whose sysname is not "Linux" or that lacks one of the next three.
+        let or = |text: &str, fallback: &'static str| {
+            if text.is_empty() { fallback.to_owned() } else { text.to_owned() }
+        };
+        let texts = [
+            or(&names.sysname, "Linux"),
+            names.nodename.clone(),
+            or(&names.release, "(unknown)"),
+            or(&names.version, "(unknown)"),
+            or(&names.machine, meta.machine.name()),
+            names.domainname.clone(),
+        ];
         for (field, text) in header.utsname.iter_mut().zip(texts) {
             // The last byte stays NUL.
             for (to, from) in field.iter_mut().take(64).zip(text.bytes()) {

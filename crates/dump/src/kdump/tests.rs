@@ -9,7 +9,7 @@ use zerocopy::IntoBytes;
 use super::{Reader, write};
 use crate::memory::{Memory, Page, Why};
 use crate::testing::{MadeSource, VMCOREINFO, made_closing_notes, made_meta, made_pages, made_sets};
-use crate::{ByteLen, Codec, Error, Kind, Options, Pfn, PfnSet, Summary};
+use crate::{ByteLen, Codec, Error, Kind, Meta, Options, Pfn, PfnSet, Summary};
 
 const CODECS: [Codec; 3] = [Codec::Zstd { level: -1 }, Codec::Zlib { level: 1 }, Codec::Raw];
 
@@ -40,7 +40,7 @@ fn long(file: &[u8], at: usize) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn what_was_written_is_read_and_nothing_else(
         (ram, wanted, fails) in made_sets(),
@@ -204,6 +204,17 @@ fn fields_stand_where_other_readers_look() {
     assert_eq!(word(&file, offset), 0xfd2f_b528);
     let unpacked = zstd_safe::get_frame_content_size(&file[offset..offset + size]);
     assert_eq!(unpacked.ok().flatten(), Some(4096));
+}
+
+#[test]
+fn a_machine_that_says_nothing_of_itself_still_makes_a_dump_that_opens() {
+    let ram: PfnSet = [Pfn(4)].into_iter().collect();
+    let mut out = Cursor::new(Vec::new());
+    let mut source = MadeSource::new(&ram, &PfnSet::new(), 1);
+    write(&mut out, &Meta::default(), &ram, &mut source, &Options::default(), &mut |_| {}).unwrap();
+    let names = Reader::open(out).unwrap().meta().utsname.clone();
+    let texts = [names.sysname, names.nodename, names.release, names.version, names.machine];
+    assert_eq!(texts, ["Linux", "", "(unknown)", "(unknown)", "x86_64"]);
 }
 
 #[test]
