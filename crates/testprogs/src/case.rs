@@ -19,6 +19,8 @@ pub struct Case {
     pub command: String,
     pub triggers: Vec<String>,
     pub exit: i32,
+    /// What stderr must hold somewhere: the tag of an `err.TAG.…` test, in its brackets.
+    pub tag: Option<String>,
     /// Seconds; none: the runner's default.
     pub timeout: Option<u64>,
 }
@@ -36,6 +38,7 @@ impl Case {
 
     fn parse(name: String, file: PathBuf, text: &str) -> Result<Case> {
         let is_d = file.extension().is_some_and(|kind| kind == "d");
+        let tag = refused_with(&file);
         let mut case = Case {
             name,
             file,
@@ -44,10 +47,14 @@ impl Case {
             needs: Vec::new(),
             command: String::new(),
             triggers: Vec::new(),
-            exit: 0,
+            exit: i32::from(tag.is_some()),
+            tag,
             timeout: None,
         };
         let (mut args, mut more) = (String::new(), String::new());
+        if case.tag.is_some() {
+            args += "-xerrtags";
+        }
         for line in head(text, is_d) {
             let Some((word, value)) = line.split_once(':') else { bail!("'@{line}' lacks its colon") };
             let value = value.trim();
@@ -60,7 +67,7 @@ impl Case {
                     }
                 }
                 "needs" => case.needs.extend(value.split_whitespace().map(str::to_owned)),
-                "args" => args = value.to_owned(),
+                "args" => args = format!("{args} {value}").trim_start().to_owned(),
                 "more" => more = value.to_owned(),
                 "run" => case.command = value.to_owned(),
                 "trigger" => case.triggers.push(value.to_owned()),
@@ -87,6 +94,21 @@ impl Case {
     }
 }
 
+/// Whether a D script or one of the shell is a test: by its name, `tst.…` or `err.TAG.…`, or by a word in its head.
+fn is_test(file: &Path, text: &str) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let is_d = name.ends_with(".d");
+    let named = name.starts_with("tst.") || name.starts_with("err.");
+    (is_d || name.ends_with(".sh")) && (named || !head(text, is_d).is_empty())
+}
+
+/// The tag in the name of an `err.TAG.…` test.
+fn refused_with(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_str()?;
+    let tag = name.strip_prefix("err.")?.split('.').next()?;
+    Some(format!("[{tag}]"))
+}
+
 /// The `@` lines of the first comment: `/* … */` in D, leading `#` lines in a shell script.
 fn head(text: &str, is_d: bool) -> Vec<&str> {
     let comment: Vec<&str> = match is_d {
@@ -102,19 +124,26 @@ fn head(text: &str, is_d: bool) -> Vec<&str> {
     bare.filter_map(|line| line.strip_prefix('@')).map(str::trim_end).collect()
 }
 
-/// Every test below `root`, by name.
+/// Every test below `root`, by name; `root` may be one test.
 ///
 /// # Errors
 /// A directory that cannot be read, or a test whose head says nonsense.
 pub fn all(root: &Path) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
+    if root.is_file() {
+        let area = root.parent().and_then(Path::parent).unwrap_or(root);
+        return Ok(vec![Case::read(area, root)?]);
+    }
     let mut dirs = vec![root.to_owned()];
     while let Some(dir) = dirs.pop() {
         for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
             let path = entry?.path();
             if path.is_dir() {
                 dirs.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "d" || kind == "sh") {
+                continue;
+            }
+            let Ok(text) = fs::read_to_string(&path) else { continue };
+            if is_test(&path, &text) {
                 cases.push(Case::read(root, &path)?);
             }
         }
@@ -154,6 +183,18 @@ mod tests {
         let case = parse("x.sh", "#!/bin/sh\n# @where: host\n\n# @exit: 3\n").unwrap();
         assert_eq!((case.host, case.guest, case.exit), (true, false, 0));
         assert_eq!(case.command, "exec sh \"$FILE\"");
+    }
+
+    #[test]
+    fn a_name_says_what_is_expected() {
+        let case = parse("err.D_PROTO_LEN.lkd.d", "/* @args: -w */").unwrap();
+        assert_eq!((case.exit, case.tag.as_deref()), (1, Some("[D_PROTO_LEN]")));
+        assert_eq!(case.command, "exec dtrace -xerrtags -w -s \"$FILE\"");
+        for (name, test) in [("tst.a.d", true), ("err.D_X.a.d", true), ("tst.a.sh", true), ("a.d", false)] {
+            assert_eq!(is_test(Path::new(name), "BEGIN { }"), test, "{name}");
+        }
+        assert!(is_test(Path::new("a.d"), "/*\n * @needs: root\n */"));
+        assert!(!is_test(Path::new("tst.a.out"), "/* @needs: root */"));
     }
 
     #[test]

@@ -7,8 +7,12 @@
 //!
 //! # The words of a test
 //!
-//! A test is `tests/d/<area>/<name>.d` (a D script, run as `dtrace ARGS -s FILE`) or `<name>.sh` (a script of the
-//! plain shell, run as `sh FILE`; a guest has busybox). `@` lines in its first comment direct the runner:
+//! A test is `tests/d/<area>/tst.<name>.d` (a D script, run as `dtrace ARGS -s FILE`) or `tst.<name>.sh` (a script of
+//! the plain shell, run as `sh FILE`; a guest has busybox). `err.<TAG>.<name>.d` must be refused: it runs with
+//! `-xerrtags`, its exit status must be 1 and its stderr must hold `[TAG]`. A script of another name is
+//! a test if its head has an `@` line, else data.
+//!
+//! `@` lines in a test's first comment direct the runner:
 //!
 //! | line | means | without it |
 //! |---|---|---|
@@ -18,13 +22,13 @@
 //! | `@run: COMMAND` | the whole command line instead, for `sh -c` | by kind of file |
 //! | `@more: 1 two` | words for dtrace behind `-s FILE`: the script's macro arguments | none |
 //! | `@trigger: seeker` | a command started beside it, ended after it (any number of lines) | none |
-//! | `@exit: 1` | the exit status that is right | 0 |
+//! | `@exit: 1` | the exit status that is right | 0 (`err.`: 1) |
 //! | `@timeout: 60` | seconds until it is killed and has failed | 30 (120 in a guest) |
 //!
 //! Commands find `$FILE` (the test), `$DIR` (its directory), `$T` (an empty directory of its own, its current one).
 //! A script may end with status 77: it is skipped, and the last line of its stderr is the reason.
 //!
-//! `<name>.out` and `<name>.err` beside it, where they exist, are what stdout and stderr must be, line by line:
+//! `tst.<name>.out` and `tst.<name>.err` beside it, where they exist, are what stdout and stderr must be, line by line:
 //!
 //! * a line is literal, except `{{regex}}` in it, which matches that expression;
 //! * a line that is exactly `{{...}}` stands for any number of lines;

@@ -67,6 +67,9 @@ pub fn run(case: &Case, scratch: &Path, timeout: Duration, bless: bool) -> Resul
     } else if exit != case.exit {
         faults.push(format!("exit status {exit}, not {}", case.exit));
     }
+    if let Some(tag) = case.tag.as_ref().filter(|tag| !err.contains(tag.as_str())) {
+        faults.push(format!("no {tag} on its stderr"));
+    }
     for (kind, actual) in [("out", &out), ("err", &err)] {
         faults.extend(compare(&case.expected(kind), kind, actual, bless)?);
     }
@@ -138,7 +141,7 @@ mod tests {
         let scratch = scratch().unwrap().join(format!("unit-{name}"));
         let area = scratch.join("area");
         fs::create_dir_all(&area).unwrap();
-        let file = area.join(format!("{name}.sh"));
+        let file = area.join(format!("tst.{name}.sh"));
         fs::write(&file, script).unwrap();
         if let Some(text) = out {
             fs::write(file.with_extension("out"), text).unwrap();
