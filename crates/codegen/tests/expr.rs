@@ -72,7 +72,13 @@ fn promote(e: Expr) -> Expr {
 fn common_type(a: Ty, b: Ty) -> Ty {
     let ((abits, asigned), (bbits, bsigned)) = (shape(a), shape(b));
     let bits = abits.max(bbits);
-    let signed = if abits == bbits { asigned && bsigned } else if abits > bbits { asigned } else { bsigned };
+    let signed = if abits == bbits {
+        asigned && bsigned
+    } else if abits > bbits {
+        asigned
+    } else {
+        bsigned
+    };
     Ty::Int { size: (bits / 8) as u8, signed }
 }
 
@@ -223,7 +229,11 @@ impl Reference {
             ExprKind::LogOr(a, b) => truth(self.eval(a)? != 0 || self.eval(b)? != 0),
             ExprKind::LogXor(a, b) => truth((self.eval(a)? != 0) ^ (self.eval(b)? != 0)),
             ExprKind::Ternary(c, a, b) => {
-                if self.eval(c)? != 0 { self.eval(a)? } else { self.eval(b)? }
+                if self.eval(c)? != 0 {
+                    self.eval(a)?
+                } else {
+                    self.eval(b)?
+                }
             }
             ExprKind::Comma(a, b) => {
                 self.eval(a)?;
@@ -256,7 +266,8 @@ impl Reference {
 }
 
 fn a_type() -> impl Strategy<Value = Ty> {
-    (prop::sample::select(vec![1u8, 2, 4, 8]), any::<bool>()).prop_map(|(size, signed)| Ty::Int { size, signed })
+    (prop::sample::select(vec![1u8, 2, 4, 8]), any::<bool>())
+        .prop_map(|(size, signed)| Ty::Int { size, signed })
 }
 
 fn a_word() -> impl Strategy<Value = u64> {

@@ -162,12 +162,16 @@ impl Machine {
     }
 
     pub fn array(&mut self, map: &str, off: u64, len: usize) -> Vec<u8> {
-        let Content::Array(base, _) = self.maps[self.by_name[map]].content else { panic!("{map} is no array") };
+        let Content::Array(base, _) = self.maps[self.by_name[map]].content else {
+            panic!("{map} is no array")
+        };
         self.read(base + off, len).unwrap()
     }
 
     pub fn set_array(&mut self, map: &str, off: u64, bytes: &[u8]) {
-        let Content::Array(base, _) = self.maps[self.by_name[map]].content else { panic!("{map} is no array") };
+        let Content::Array(base, _) = self.maps[self.by_name[map]].content else {
+            panic!("{map} is no array")
+        };
         self.write(base + off, bytes);
     }
 
@@ -230,14 +234,18 @@ impl Machine {
             let i = prog.insns[pc];
             let (dst, src) = (i.dst as usize, i.src as usize);
             pc += 1;
-            let get = |r: &[Option<u64>; 11], n: usize| r[n].unwrap_or_else(|| panic!("slot {}: r{n} was never set", pc - 1));
+            let get = |r: &[Option<u64>; 11], n: usize| {
+                r[n].unwrap_or_else(|| panic!("slot {}: r{n} was never set", pc - 1))
+            };
             match i.class() {
                 ALU | ALU64 => {
                     let wide = i.class() == ALU64;
                     let op = i.op & 0xf0;
                     let b = if i.op & X != 0 { get(&r, src) } else { i64::from(i.imm) as u64 };
                     let a = if op == Alu::Mov as u8 { 0 } else { get(&r, dst) };
-                    if i.op & X == 0 && (op == Alu::Lsh as u8 || op == Alu::Rsh as u8 || op == Alu::Arsh as u8) {
+                    if i.op & X == 0
+                        && (op == Alu::Lsh as u8 || op == Alu::Rsh as u8 || op == Alu::Arsh as u8)
+                    {
                         assert!(b < if wide { 64 } else { 32 }, "invalid shift");
                     }
                     if i.op & X == 0 && (op == Alu::Div as u8 || op == Alu::Mod as u8) {
@@ -393,19 +401,21 @@ impl Machine {
                     EFAULT
                 }
             },
-            helper::PROBE_READ_KERNEL_STR | helper::PROBE_READ_USER_STR => match self.cstr(a[2], a[1] as usize) {
-                Some(b) => {
-                    // The verifier counts the whole buffer as written.
-                    let mut whole = self.peek(a[0], a[1] as usize);
-                    whole[..b.len()].copy_from_slice(&b);
-                    self.write(a[0], &whole);
-                    b.len() as u64
+            helper::PROBE_READ_KERNEL_STR | helper::PROBE_READ_USER_STR => {
+                match self.cstr(a[2], a[1] as usize) {
+                    Some(b) => {
+                        // The verifier counts the whole buffer as written.
+                        let mut whole = self.peek(a[0], a[1] as usize);
+                        whole[..b.len()].copy_from_slice(&b);
+                        self.write(a[0], &whole);
+                        b.len() as u64
+                    }
+                    None => {
+                        self.write(a[0], &vec![0; a[1] as usize]);
+                        EFAULT
+                    }
                 }
-                None => {
-                    self.write(a[0], &vec![0; a[1] as usize]);
-                    EFAULT
-                }
-            },
+            }
             helper::RINGBUF_RESERVE => {
                 let size = a[1] as usize;
                 if self.room < size + 8 {
@@ -427,7 +437,8 @@ impl Machine {
                 0
             }
             helper::GET_STACK => {
-                let frames: Vec<u8> = (0..a[2] / 8).take(5).flat_map(|n| (0x1000 + n).to_le_bytes()).collect();
+                let frames: Vec<u8> =
+                    (0..a[2] / 8).take(5).flat_map(|n| (0x1000 + n).to_le_bytes()).collect();
                 let mut whole = self.peek(a[1], a[2] as usize);
                 whole[..frames.len()].copy_from_slice(&frames);
                 self.write(a[1], &whole);

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod interp;
+pub mod script;
 
 use lkd_codegen::{Bound, Env, Place, ProbeNames, TaskOffsets};
 use lkd_dlang::format::{Conv, Format, Piece};
