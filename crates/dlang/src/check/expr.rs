@@ -114,6 +114,8 @@ impl Checker<'_> {
             return self.builtin(row, span);
         }
         if let Some((t, value)) = self.types.find_enumerator(name) {
+            // In C an enumerator is an int wherever it fits one, whatever the enum's own type.
+            let t = if i32::try_from(value).is_ok() { self.types.c_int() } else { t };
             let ty = self.shape(t);
             return Ok(Val { e: int_const(value as u64, ty, span), t, place: Place::None });
         }

@@ -42,11 +42,18 @@ impl Checker<'_> {
         for arg in rest {
             values.push(self.expr(arg)?);
         }
-        let args = self.match_format(row, &format, values, span)?;
+        let args = self.match_format(row, &format, values, first.span, span)?;
         Ok(ActionKind::Printf { format, args })
     }
 
-    fn match_format(&mut self, row: &Row, format: &Format, values: Vec<Val>, span: Span) -> R<Vec<Expr>> {
+    fn match_format(
+        &mut self,
+        row: &Row,
+        format: &Format,
+        values: Vec<Val>,
+        text: Span,
+        span: Span,
+    ) -> R<Vec<Expr>> {
         let mut out = Vec::with_capacity(values.len());
         let mut values = values.into_iter();
         let convs = format.pieces.iter().filter_map(|p| match p {
@@ -68,14 +75,15 @@ impl Checker<'_> {
                     out.push(self.star(conv, number, what, values.next(), span)?);
                 }
             }
+            let at = self.conversion_span(text, i);
             let Some(v) = values.next() else {
                 let text = format!(
                     "printf( ) prototype mismatch: conversion #{number} (%{}) is missing a corresponding value argument",
                     conv.name()
                 );
-                return self.err(Tag::PrintfArgProto, span, text);
+                return self.err(Tag::PrintfArgProto, at, text);
             };
-            out.push(self.conversion(conv, number, v)?);
+            out.push(self.conversion(conv, number, v, at)?);
         }
         if values.next().is_some() {
             let text = format!(
@@ -111,7 +119,7 @@ impl Checker<'_> {
         Ok(convert(v.e, INT))
     }
 
-    fn conversion(&mut self, conv: &Conv, number: usize, v: Val) -> R<Expr> {
+    fn conversion(&mut self, conv: &Conv, number: usize, v: Val, at: Span) -> R<Expr> {
         let (span, shown) = (v.e.span, self.name_of(&v));
         match conv.letter {
             b'k' => return self.unbuilt(span, "stacks as arguments of %k"),
@@ -144,7 +152,7 @@ impl Checker<'_> {
                 format!("printf( ) argument is incompatible with conversion #{number} (%{})", conv.name());
             let diag = Diag::new(Tag::PrintfArgType, span, text)
                 .label(format!("this is {shown}"))
-                .note(format!("prototype: {wanted}"));
+                .also(at, format!("%{} wants {wanted}", conv.name()));
             let diag = match int {
                 _ if conv.letter == b's' && pointer => {
                     diag.help("stringof() reads the string that it points to")
@@ -164,5 +172,29 @@ impl Checker<'_> {
         self.recordable(&v, span)?;
         debug_assert!(matches!(v.e.ty, Ty::Int { .. } | Ty::Ptr), "a conversion's argument is a scalar");
         Ok(v.e)
+    }
+
+    /// Where the conversion stands in the literal; the whole literal if it is not written there as it is read.
+    fn conversion_span(&self, text: Span, nth: usize) -> Span {
+        let written = self.sources.slice(text);
+        let mut starts = Vec::new();
+        let mut at = 0;
+        while let Some(percent) = written.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'%')) {
+            let start = at + percent;
+            if written.get(start + 1) == Some(&b'%') {
+                at = start + 2;
+                continue;
+            }
+            let tail = written.get(start + 1..).unwrap_or_default();
+            let letter = tail.iter().position(|b| b.is_ascii_alphabetic() && !b"hlLw".contains(b));
+            at = start + 2 + letter.unwrap_or(tail.len());
+            starts.push((start, at));
+        }
+        match starts.get(nth) {
+            Some(&(lo, hi)) if hi <= written.len() => {
+                Span::new(text.file, text.lo + lo as u32, text.lo + hi as u32)
+            }
+            _ => text,
+        }
     }
 }

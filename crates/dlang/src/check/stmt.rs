@@ -89,12 +89,13 @@ impl Checker<'_> {
             return self.err(Tag::TraceAgg, *span, "trace( ) may not be applied to an aggregation");
         }
         let v = self.arguments(row, args, span)?.pop().ok_or(super::Reported)?;
+        let v = if matches!(self.types.base(v.t), Kind::Func { .. }) { self.decay(v) } else { v };
         match self.types.base(v.t) {
             Kind::Void => {
                 let text = "trace( ) may not be applied to a void expression";
                 self.err(Tag::TraceVoid, v.e.span, text)
             }
-            Kind::Func { .. } | Kind::Float { .. } => {
+            Kind::Float { .. } => {
                 let ty = self.name_of(&v);
                 self.err(
                     Tag::TraceDyn,

@@ -169,8 +169,12 @@ impl Checker<'_> {
         Val { e: convert(e, ty), t, place: Place::None }
     }
 
-    /// An array as the pointer to its first element; everything else as it is.
+    /// An array as the pointer to its first element, a function as the pointer to it; everything else as it is.
     pub(super) fn decay(&mut self, v: Val) -> Val {
+        if matches!(self.types.base(v.t), Kind::Func { .. }) {
+            let t = self.types.ptr(v.t);
+            return Val { t, place: Place::None, ..v };
+        }
         let Kind::Array { elem, .. } = *self.types.base(v.t) else { return v };
         match v.e.kind {
             ExprKind::Mem(address) => Val { e: *address, t: self.types.ptr(elem), place: Place::None },

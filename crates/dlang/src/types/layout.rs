@@ -203,12 +203,12 @@ impl Types {
         Ok(())
     }
 
-    /// An enum declared in D: an `int`, as in C.
+    /// An enum declared in D: four bytes, unsigned unless a value is negative, as compilers do.
     pub fn declare_enum(&mut self, tag: &str, values: Option<Vec<(String, i128)>>) -> TypeId {
         let n = self.enums.len() as u32;
         let values: Option<Vec<Enumerator>> =
             values.map(|v| v.into_iter().map(|(n, x)| (Rc::from(n), x)).collect());
-        let signed = values.as_ref().is_none_or(|v| v.iter().all(|(_, x)| i32::try_from(*x).is_ok()));
+        let signed = values.as_ref().is_some_and(|v| v.iter().any(|(_, x)| *x < 0));
         self.enums.push(EnumType { tag: tag.into(), size: 4, signed, values: values.clone().map(Rc::from) });
         let id = self.add(Kind::Enum(n));
         if !tag.is_empty() {
