@@ -9,6 +9,14 @@ import drgn
 from drgn.helpers.linux import cpu_curr, for_each_online_cpu, for_each_task, get_dmesg
 
 
+def registers(frame, names):
+    """The registers of a frame that the dump knows, four to a line."""
+    known = frame.registers()
+    known = [(name, known[name]) for name in names if name in known]
+    for start in range(0, len(known), 4):
+        print("        " + "".join(f" {name:>6} {value:016x}" for name, value in known[start : start + 4]))
+
+
 def main():
     prog = drgn.Program()
     prog.set_core_dump(sys.argv[2])
@@ -31,9 +39,10 @@ def main():
             continue
         for frame in trace:
             print(f"         {frame}")
-        for number, (register, value) in enumerate(trace[0].registers().items()):
-            print(f"  {register:>8} {value:016x}", end="\n" if number % 4 == 3 else "")
-        print()
+        print("         in the kernel, at the probe:")
+        registers(trace[0], ("rip", "rsp", "rbp", "rflags"))
+        print("         in user space, at the system call and with what it returned in rax:")
+        registers(trace[-1], ("rax", "rdi", "rsi", "rdx", "r10", "r8", "rip", "rsp"))
     print("log      (its last 10 lines)")
     for line in get_dmesg(prog).decode(errors="replace").splitlines()[-10:]:
         print(f"         {line}")
