@@ -14,7 +14,7 @@
 //! A page whose bit in bitmap2 is set and whose descriptor's offset is 0 was lost while writing; nobody writes that
 //! here, a lost page's bit stays clear. All zero pages' descriptors point at one stored page of zeros.
 //!
-//! The writer ([`write`]) streams: descriptors and data grow side by side, each at its own place; bitmaps, notes and
+//! The writer ([`write()`]) streams: descriptors and data grow side by side, each at its own place; bitmaps, notes and
 //! last of all the header follow when the pages are done, so a file that was cut off has no signature. The reader
 //! ([`Reader`]) believes nothing.
 
