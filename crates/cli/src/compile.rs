@@ -1,7 +1,7 @@
 //! From the command line's texts to a checked program and the probes that it names.
 
-use crate::input::Input;
 use crate::flags::{Args, RequestKind};
+use crate::input::Input;
 use lkd_dlang::ast::{Item, ProbeSpecKind, Script};
 use lkd_dlang::check::check;
 use lkd_dlang::diag::Diag;
@@ -42,7 +42,10 @@ pub fn options(args: &Args) -> Result<Options, String> {
         options.set(name, value.as_deref(), Origin::CommandLine).map_err(|e| {
             let help = e.help().map(|h| format!(" ({h})")).unwrap_or_default();
             let value = value.as_ref().map(|v| format!("={v}")).unwrap_or_default();
-            format!("failed to set -x {}: {e}{help}", format_args!("{name}{value}").to_string().escape_debug())
+            format!(
+                "failed to set -x {}: {e}{help}",
+                format_args!("{name}{value}").to_string().escape_debug()
+            )
         })?;
     }
     Ok(options)
@@ -165,12 +168,15 @@ pub fn desc_of(pattern: &ProbePattern) -> ProbeDesc {
 
 fn ids() -> Ids {
     use rustix::process as p;
-    let raw = |pid: Option<p::Pid>| pid.map_or(0, |p| p.as_raw_nonzero().get() as u32);
+    // the kernel's own words: a group or session that began outside our pid namespace is 0, which no typed id can hold
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_comm: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field = |n: usize| after_comm.get(n).and_then(|f| f.parse().ok()).unwrap_or(0);
     Ids {
-        pid: raw(Some(p::getpid())),
-        ppid: raw(p::getppid()),
-        pgid: raw(Some(p::getpgrp())),
-        sid: raw(p::getsid(None).ok()),
+        pid: std::process::id(),
+        ppid: field(1),
+        pgid: field(2),
+        sid: field(3),
         uid: p::getuid().as_raw(),
         euid: p::geteuid().as_raw(),
         gid: p::getgid().as_raw(),

@@ -17,7 +17,10 @@ impl fmt::Display for CppError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CppError::Start(name, e) => {
-                write!(f, "failed to run the preprocessor '{name}': {e} (install cpp, or name another one in DTRACE_CPP)")
+                write!(
+                    f,
+                    "failed to run the preprocessor '{name}': {e} (install cpp, or name another one in DTRACE_CPP)"
+                )
             }
             CppError::Refused { file, said } => write!(f, "failed to preprocess {file}: {}", said.trim_end()),
         }

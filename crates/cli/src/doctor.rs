@@ -45,7 +45,8 @@ fn tracing() -> Vec<Finding> {
         None => Finding { what: what.into(), ok: true, found: "available".into(), cure: String::new() },
         Some((found, cure)) => Finding { what: what.into(), ok: false, found, cure },
     };
-    let mut findings = vec![finding("privileges", facts::privileges().err().map(|p| (p.to_string(), String::new())))];
+    let mut findings =
+        vec![finding("privileges", facts::privileges().err().map(|p| (p.to_string(), String::new())))];
     let facts = Facts::new();
     let providers = Providers::new(&facts);
     let absent = providers.reasons();
@@ -62,8 +63,12 @@ mod tests {
 
     #[test]
     fn cures_stand_under_what_they_cure() {
-        let f = |what: &str, ok| Finding { what: what.into(), ok, found: "found".into(), cure: "cure".into() };
+        let f =
+            |what: &str, ok| Finding { what: what.into(), ok, found: "found".into(), cure: "cure".into() };
         let text = table("live dumps", &[f("BTF", true), f("bpf_loop", false)]);
-        assert_eq!(text, "live dumps\n  BTF       yes  found\n  bpf_loop  no   found\n                 → cure\n");
+        assert_eq!(
+            text,
+            "live dumps\n  BTF       yes  found\n  bpf_loop  no   found\n                 → cure\n"
+        );
     }
 }

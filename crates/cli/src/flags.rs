@@ -54,7 +54,10 @@ pub const FLAGS: &[Flag] = &[
 const UNBUILT: &[(char, &str)] = &[
     ('a', "anonymous (boot-time) tracing is not built"),
     ('A', "anonymous (boot-time) tracing is not built"),
-    ('G', "embedding probes in object files is not built; use <sys/sdt.h> (SystemTap's form), which needs no -G"),
+    (
+        'G',
+        "embedding probes in object files is not built; use <sys/sdt.h> (SystemTap's form), which needs no -G",
+    ),
 ];
 
 /// What to do with the probes that were named.
@@ -141,7 +144,9 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Args, UsageError>
         return Err(UsageError("no probes specified: name some with -P, -m, -f, -n, -i or -s".into()));
     }
     if out.mode == Mode::Header && out.requests.iter().all(|r| r.kind != RequestKind::Script) {
-        return Err(UsageError("-h requires a script with provider definitions: dtrace -h -s provider.d".into()));
+        return Err(UsageError(
+            "-h requires a script with provider definitions: dtrace -h -s provider.d".into(),
+        ));
     }
     Ok(out)
 }
@@ -214,13 +219,13 @@ fn valued(letter: char, value: String, out: &mut Args) -> Result<(), UsageError>
         'c' => out.command = Some(value),
         'D' | 'I' | 'U' => out.cpp_args.push(format!("-{letter}{value}")),
         'o' => out.output = Some(value),
-        'p' => out.pids.push(
-            value
-                .parse::<i32>()
-                .ok()
-                .filter(|p| *p > 0)
-                .ok_or_else(|| UsageError(format!("-p: '{}' is not a process id", value.escape_default())))?,
-        ),
+        'p' => {
+            out.pids.push(
+                value.parse::<i32>().ok().filter(|p| *p > 0).ok_or_else(|| {
+                    UsageError(format!("-p: '{}' is not a process id", value.escape_default()))
+                })?,
+            )
+        }
         'x' => match value.split_once('=') {
             Some((name, v)) => out.options.push((name.into(), Some(v.into()))),
             None => out.options.push((value, None)),
@@ -240,7 +245,9 @@ pub fn usage() -> String {
         .filter_map(|f| f.value.map(|v| format!(" [-{} {v}]", f.letter)))
         .collect();
     let mut text = format!("Usage: dtrace [-{letters}]{valued}\n\t[-x opt[=val]]\n\n");
-    for (letter, what) in [('P', "provider"), ('m', "[ provider: ] module"), ('f', "[[ provider: ] module: ] func")] {
+    for (letter, what) in
+        [('P', "provider"), ('m', "[ provider: ] module"), ('f', "[[ provider: ] module: ] func")]
+    {
         text += &format!("\t[-{letter} {what} [[ predicate ] action ]]\n");
     }
     text += "\t[-n [[[ provider: ] module: ] func: ] name [[ predicate ] action ]]\n";
@@ -264,7 +271,10 @@ mod tests {
         let a = args("-qwn BEGIN -xbufsize=4m -x errtags one -- -two").unwrap();
         assert_eq!(a.requests, [Request { kind: RequestKind::Name, text: "BEGIN".into() }]);
         let names: Vec<_> = a.options.iter().map(|(n, v)| (n.as_str(), v.as_deref())).collect();
-        assert_eq!(names, [("quiet", None), ("destructive", None), ("bufsize", Some("4m")), ("errtags", None)]);
+        assert_eq!(
+            names,
+            [("quiet", None), ("destructive", None), ("bufsize", Some("4m")), ("errtags", None)]
+        );
         assert_eq!(a.script_args, ["one", "-two"]);
     }
 

@@ -39,7 +39,8 @@ pub fn headers(sources: &Sources, inputs: &[Input]) -> Result<Vec<(String, Strin
 
 fn header(stem: &str, providers: &[&Provider]) -> String {
     let guard = format!("_{}_H", macro_name(stem));
-    let mut text = format!("/* Made by dtrace -h. */\n#ifndef {guard}\n#define {guard}\n\n#include <sys/sdt.h>\n");
+    let mut text =
+        format!("/* Made by dtrace -h. */\n#ifndef {guard}\n#define {guard}\n\n#include <sys/sdt.h>\n");
     for provider in providers {
         for probe in &provider.probes {
             let name = format!("{}_{}", macro_name(&provider.name), macro_name(&probe.name));
@@ -62,7 +63,10 @@ fn header(stem: &str, providers: &[&Provider]) -> String {
 
 /// `my-prov` and `get__value` become `MY_PROV` and `GET_VALUE`.
 fn macro_name(name: &str) -> String {
-    name.replace("__", "_").chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+    name.replace("__", "_")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect()
 }
 
 #[cfg(test)]
@@ -75,7 +79,10 @@ mod tests {
         let probe = ProviderProbe { name: "get__value".into(), params: Vec::new(), translated: Vec::new() };
         let provider = Provider { name: "my_prov".into(), probes: vec![probe], span: Default::default() };
         let text = header("probes", &[&provider]);
-        assert!(text.contains("#define MY_PROV_GET_VALUE() \\\n\tDTRACE_PROBE(my_prov, get__value)"), "{text}");
+        assert!(
+            text.contains("#define MY_PROV_GET_VALUE() \\\n\tDTRACE_PROBE(my_prov, get__value)"),
+            "{text}"
+        );
         assert!(text.contains("#define MY_PROV_GET_VALUE_ENABLED() (1)"));
         assert!(text.starts_with("/* Made by dtrace -h. */\n#ifndef _PROBES_H\n"));
     }

@@ -18,7 +18,10 @@ impl Input {
         match self.request.kind {
             RequestKind::Script => format!("script '{}'", shown(&self.request.text)),
             // only the probe is named, not what is done there
-            _ => format!("description '{}'", shown(self.request.text.split(['/', '{', ';']).next().unwrap_or_default())),
+            _ => format!(
+                "description '{}'",
+                shown(self.request.text.split(['/', '{', ';']).next().unwrap_or_default())
+            ),
         }
     }
 

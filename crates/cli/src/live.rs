@@ -60,8 +60,10 @@ impl LiveDump {
     /// # Errors
     /// A sentence: the engine has lost its maps.
     pub fn fds(&self) -> Result<LkdFds<'_>, String> {
-        let kinds = [ProgramType::RawTp, ProgramType::Kprobe, ProgramType::KprobeMulti, ProgramType::PerfEvent];
-        let triggers = kinds.into_iter().filter_map(|k| Some((k, self.armed.prog_array_fd(trigger(k))?))).collect();
+        let kinds =
+            [ProgramType::RawTp, ProgramType::Kprobe, ProgramType::KprobeMulti, ProgramType::PerfEvent];
+        let triggers =
+            kinds.into_iter().filter_map(|k| Some((k, self.armed.prog_array_fd(trigger(k))?))).collect();
         let request = self.armed.request_map_fd().map_err(|e| e.to_string())?;
         Ok(LkdFds { request, triggers })
     }
@@ -95,9 +97,12 @@ impl LiveDump {
             match self.armed.next_event(timeout) {
                 Ok(Some(event)) => {
                     let last = matches!(event, Event::Done { .. } | Event::Failed { .. } | Event::Gone);
-                    let bad = matches!(event, Event::Failed { .. });
-                    self.failed |= bad;
-                    if bad { out.error(&event.line()) } else { out.notice(&event.line()) }
+                    self.failed |= matches!(event, Event::Failed { .. });
+                    match event {
+                        Event::Failed { .. } => out.error(&event.line()),
+                        Event::Writing { .. } => out.progress(&event.line()),
+                        _ => out.notice(&event.line()),
+                    }
                     if last {
                         return false;
                     }
@@ -122,7 +127,10 @@ fn capture_options(options: &Options) -> Result<Capture, String> {
     let mut capture = Capture::default();
     if let Some(path) = options.text(Opt::Lkdpath) {
         if !path.starts_with('/') {
-            return Err(format!("-x lkdpath={}: give an absolute path, such as /var/crash/live", path.escape_debug()));
+            return Err(format!(
+                "-x lkdpath={}: give an absolute path, such as /var/crash/live",
+                path.escape_debug()
+            ));
         }
         capture.root = path.into();
     }

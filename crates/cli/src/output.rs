@@ -7,13 +7,25 @@ use std::io::{self, Write};
 pub struct Output<'a> {
     data: Box<dyn Write + 'a>,
     messages: &'a mut dyn Write,
+    /// The messages go to a terminal, where a line can be written over.
+    terminal: bool,
+    progress: Progress,
     quiet: bool,
     gone: bool,
 }
 
+/// What [`Output::progress`] left behind.
+#[derive(PartialEq, Eq)]
+enum Progress {
+    Nothing,
+    /// A line that the next one may replace.
+    Line,
+    Told,
+}
+
 impl<'a> Output<'a> {
-    pub fn new(data: Box<dyn Write + 'a>, messages: &'a mut dyn Write) -> Output<'a> {
-        Output { data, messages, quiet: false, gone: false }
+    pub fn new(data: Box<dyn Write + 'a>, messages: &'a mut dyn Write, terminal: bool) -> Output<'a> {
+        Output { data, messages, terminal, progress: Progress::Nothing, quiet: false, gone: false }
     }
 
     /// `-q` and `#pragma D option quiet`: notices are no longer shown, errors are.
@@ -55,7 +67,24 @@ impl<'a> Output<'a> {
 
     /// What the user must know. Standard error that is closed leaves nobody to tell.
     pub fn error(&mut self, text: &str) {
-        let _ = writeln!(self.messages, "dtrace: {text}");
+        let fresh = if self.progress == Progress::Line { "\n" } else { "" };
+        self.progress = Progress::Nothing;
+        let _ = writeln!(self.messages, "{fresh}dtrace: {text}");
+    }
+
+    /// How far something long has come: one line that rewrites itself on a terminal, told once elsewhere.
+    pub fn progress(&mut self, text: &str) {
+        if self.quiet || (!self.terminal && self.progress == Progress::Told) {
+            return;
+        }
+        if self.terminal {
+            let _ = write!(self.messages, "\rdtrace: {text}\x1b[K");
+            let _ = self.messages.flush();
+            self.progress = Progress::Line;
+        } else {
+            let _ = writeln!(self.messages, "dtrace: {text}");
+            self.progress = Progress::Told;
+        }
     }
 
     /// Text that belongs to the message before it: no prefix, newline included by the caller.
@@ -82,7 +111,7 @@ mod tests {
     #[test]
     fn a_reader_that_went_away_ends_quietly() {
         let mut messages = Vec::new();
-        let mut out = Output::new(Box::new(Closed), &mut messages);
+        let mut out = Output::new(Box::new(Closed), &mut messages, false);
         out.data(b"x").unwrap();
         assert!(out.reader_gone());
         out.data(b"y").unwrap();
@@ -93,11 +122,27 @@ mod tests {
     #[test]
     fn quiet_silences_notices_only() {
         let mut messages = Vec::new();
-        let mut out = Output::new(Box::new(io::sink()), &mut messages);
+        let mut out = Output::new(Box::new(io::sink()), &mut messages, false);
         out.set_quiet(true);
         out.notice("matched 1 probe");
         out.error("2 drops on CPU 0");
         drop(out);
         assert_eq!(messages, b"dtrace: 2 drops on CPU 0\n");
+    }
+
+    #[test]
+    fn progress_rewrites_a_terminals_line_and_is_told_once_elsewhere() {
+        for (terminal, want) in [
+            (true, "\rdtrace: 1%\x1b[K\rdtrace: 2%\x1b[K\ndtrace: wrote it\n"),
+            (false, "dtrace: 1%\ndtrace: wrote it\n"),
+        ] {
+            let mut messages = Vec::new();
+            let mut out = Output::new(Box::new(io::sink()), &mut messages, terminal);
+            out.progress("1%");
+            out.progress("2%");
+            out.notice("wrote it");
+            drop(out);
+            assert_eq!(String::from_utf8(messages).unwrap(), want);
+        }
     }
 }

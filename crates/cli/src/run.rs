@@ -33,8 +33,17 @@ pub(crate) struct Told;
 
 type Done<T> = Result<T, Told>;
 
-/// Runs `dtrace`; `colour` if the messages go to a terminal that shows it.
-pub fn dtrace(args: Vec<String>, data: Box<dyn Write + '_>, messages: &mut dyn Write, colour: bool) -> u8 {
+/// What the messages are written to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Screen {
+    /// A terminal, where a line can be written over.
+    pub terminal: bool,
+    /// Colours are welcome.
+    pub colour: bool,
+}
+
+/// Runs `dtrace`: traced data goes to `data`, everything else to `messages`.
+pub fn dtrace(args: Vec<String>, data: Box<dyn Write + '_>, messages: &mut dyn Write, screen: Screen) -> u8 {
     let args = match flags::parse(args) {
         Ok(args) => args,
         Err(flags::UsageError(why)) => {
@@ -42,8 +51,8 @@ pub fn dtrace(args: Vec<String>, data: Box<dyn Write + '_>, messages: &mut dyn W
             return USAGE;
         }
     };
-    let mut out = Output::new(data, messages);
-    let mut run = Run { args: &args, out: &mut out, colour };
+    let mut out = Output::new(data, messages, screen.terminal);
+    let mut run = Run { args: &args, out: &mut out, colour: screen.colour };
     let done = match args.mode {
         Mode::Version => run.version(),
         Mode::Header => run.header(),
@@ -145,7 +154,8 @@ impl Run<'_, '_> {
         if self.args.disassemble {
             self.disassemble(&object);
         }
-        signals::catch().map_err(|e| self.fail(&format!("failed to catch signals: {}", crate::reason(&e))))?;
+        signals::catch()
+            .map_err(|e| self.fail(&format!("failed to catch signals: {}", crate::reason(&e))))?;
         let mut live = LiveDump::arm(program, binding, &compiled.catalog, facts, inputs)
             .map_err(|why| self.fail(&format!("could not enable tracing: lkd(): {why}")))?;
         if let Some(live) = &live {
@@ -174,7 +184,10 @@ impl Run<'_, '_> {
         self.consume(&mut session, &mut printer, &mut live, program.options.flag(Opt::Droptags))?;
         if self.args.verbose {
             let t = session.tally();
-            self.out.notice(&format!("{} records made, {} delivered, {} dropped", t.made, t.delivered, t.dropped));
+            self.out.notice(&format!(
+                "{} records made, {} delivered, {} dropped",
+                t.made, t.delivered, t.dropped
+            ));
         }
         let status = session.exit_status().unwrap_or(0) as u8;
         // the probes are gone before the dump is waited for: nothing may fire into an engine that is being taken down
@@ -233,14 +246,24 @@ impl Run<'_, '_> {
 
     fn matched(&mut self, inputs: &[Input], program: &Program, binding: &Binding) {
         for input in inputs {
-            let of_input = |(i, _): &(usize, &Vec<u64>)| program.clauses.get(*i).is_some_and(|c| c.span.file == input.file);
+            let of_input = |(i, _): &(usize, &Vec<u64>)| {
+                program.clauses.get(*i).is_some_and(|c| c.span.file == input.file)
+            };
             let n: u64 = binding.per_pattern.iter().enumerate().filter(of_input).flat_map(|(_, p)| p).sum();
-            self.out.notice(&format!("{} matched {n} probe{}", input.spoken(), if n == 1 { "" } else { "s" }));
+            self.out.notice(&format!(
+                "{} matched {n} probe{}",
+                input.spoken(),
+                if n == 1 { "" } else { "s" }
+            ));
         }
         if self.args.verbose {
             for (clause, counts) in program.clauses.iter().zip(&binding.per_pattern) {
                 for (pattern, n) in clause.probes.iter().zip(counts) {
-                    self.out.notice(&format!("line {}: {} matched {n}", clause.line, compile::desc_of(pattern)));
+                    self.out.notice(&format!(
+                        "line {}: {} matched {n}",
+                        clause.line,
+                        compile::desc_of(pattern)
+                    ));
                 }
             }
         }
@@ -297,7 +320,11 @@ impl Run<'_, '_> {
             Failure::Said(why) => return self.fail(&why),
             Failure::Diags(diags) => {
                 for diag in diags {
-                    let prefix = inputs.iter().find(|i| i.file == diag.span.file).map(Input::failed).unwrap_or_default();
+                    let prefix = inputs
+                        .iter()
+                        .find(|i| i.file == diag.span.file)
+                        .map(Input::failed)
+                        .unwrap_or_default();
                     self.out.error(&format!("{prefix}: {}", diag.line(sources, errtags)));
                     self.out.detail(&diag.draw(sources, self.colour));
                 }

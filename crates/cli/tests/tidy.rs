@@ -85,7 +85,11 @@ fn pure_rooms_touch_nothing() {
 fn only_mains_print_and_exit() {
     let mut broken = Vec::new();
     for (name, text) in texts("crates") {
-        if name.ends_with("main.rs") || name.contains("/tests/") || name.contains("/benches/") || name.contains("/examples/") || name.contains("build.rs")
+        if name.ends_with("main.rs")
+            || name.contains("/tests/")
+            || name.contains("/benches/")
+            || name.contains("/examples/")
+            || name.contains("build.rs")
         {
             continue;
         }
@@ -116,7 +120,12 @@ fn every_file_opens_with_its_sentence() {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    let marks = ["TO".to_string() + "DO", "FIX".to_string() + "ME", "unimpl".to_string() + "emented!", "to".to_string() + "do!("];
+    let marks = [
+        "TO".to_string() + "DO",
+        "FIX".to_string() + "ME",
+        "unimpl".to_string() + "emented!",
+        "to".to_string() + "do!(",
+    ];
     let mut broken = Vec::new();
     for dir in ["crates", "bpf", "xtask"] {
         for (name, text) in texts(dir) {

@@ -1,5 +1,6 @@
 //! `dtrace`: gives the process's own streams to [`lkd_cli::run`] and takes the exit status from it.
 
+use lkd_cli::run::Screen;
 use std::io::{IsTerminal, stderr, stdout};
 use std::process::exit;
 
@@ -9,6 +10,7 @@ fn main() {
     }
     let args = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     let mut messages = stderr();
-    let colour = messages.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    exit(lkd_cli::run::dtrace(args, Box::new(stdout().lock()), &mut messages, colour).into());
+    let terminal = messages.is_terminal();
+    let screen = Screen { terminal, colour: terminal && std::env::var_os("NO_COLOR").is_none() };
+    exit(lkd_cli::run::dtrace(args, Box::new(stdout().lock()), &mut messages, screen).into());
 }
