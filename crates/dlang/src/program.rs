@@ -63,7 +63,10 @@ pub struct CondId(pub u32);
 pub enum Guard {
     /// No fault since the last [`Stmt::ClearError`] of this firing.
     NoError,
-    Cond { id: CondId, want: bool },
+    Cond {
+        id: CondId,
+        want: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -86,11 +89,16 @@ pub enum ActionKind {
     /// The record of a clause with an empty body: header only.
     Default,
     Trace(Expr),
-    Printf { format: Format, args: Vec<Expr> },
+    Printf {
+        format: Format,
+        args: Vec<Expr>,
+    },
     /// Status, an int.
     Exit(Expr),
     /// Kernel stack of at most so many frames.
-    Stack { frames: u32 },
+    Stack {
+        frames: u32,
+    },
     /// Live dump; the expression is the flags (`uint32_t`); a constant one has been checked.
     Lkd(Expr),
     /// Signal number.
@@ -171,7 +179,7 @@ pub enum ExprKind {
         target: Box<LValue>,
         value: Box<Expr>,
     },
-    /// `target op= value`: read, convert to `value.ty`, operate, convert to the target's type, store; yields the new value.
+    /// `target op= value`, a pointer moved by bytes: read, convert to `value.ty`, operate, convert to the target's type, store; yields the new value.
     AssignOp {
         op: BinOp,
         target: Box<LValue>,
@@ -187,7 +195,8 @@ pub enum ExprKind {
     BitNot(Box<Expr>),
     /// Yields int 0 or 1.
     Not(Box<Expr>),
-    /// Operands and result have `ty`; for shifts the right side is any integer.
+    /// Operands and result have `ty` (a pointer's are `Ptr`, counted in bytes); a shift's right side is any integer, taken
+    /// modulo the width.
     Binary(BinOp, Box<Expr>, Box<Expr>),
     /// Operands have one common type, whose signedness decides; yields int 0 or 1.
     Compare(CmpOp, Box<Expr>, Box<Expr>),
@@ -198,7 +207,8 @@ pub enum ExprKind {
     LogXor(Box<Expr>, Box<Expr>),
     Ternary(Box<Expr>, Box<Expr>, Box<Expr>),
     Comma(Box<Expr>, Box<Expr>),
-    /// Integer or pointer to `ty`: truncate, then extend by the *source's* signedness.
+    /// Integer or pointer to `ty`. Every value is held extended by its own type, so: cut to `ty`'s width, extend by `ty`'s sign;
+    /// what gets wider has then been extended by the *source's* sign, as C wants.
     Convert(Box<Expr>),
     /// A scalar of `ty` at a kernel (or D scratch) address. Faults: bad address.
     Load(Box<Expr>),
@@ -213,7 +223,7 @@ pub enum ExprKind {
     Mem(Box<Expr>),
     /// The string at a kernel (or D scratch) address, `ty` is `Str`.
     StrAt(Box<Expr>),
-    /// The address of D-held value bytes (a string variable passed where a pointer is wanted).
+    /// A subroutine's value.
     Call(Subr, Vec<Expr>),
 }
 

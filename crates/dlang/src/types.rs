@@ -171,6 +171,11 @@ const TYPEDEFS: &[(&str, Rank, bool)] = &[
     ("processorid_t", Rank::Int, true),
 ];
 
+/// Is this one of DTrace's own typedefs, known without any BTF? The parser needs it: `(hrtime_t)-1` is a cast.
+pub fn is_builtin_typedef(name: &str) -> bool {
+    TYPEDEFS.iter().any(|(known, ..)| *known == name)
+}
+
 impl Types {
     /// An arena with C's and D's built-in types, and the kernel's behind `vmlinux`.
     pub fn new(vmlinux: Option<Arc<Btf>>) -> Types {

@@ -284,8 +284,9 @@ impl Checker<'_> {
         let module = module.filter(|m| *m != "vmlinux" && *m != "genunix" && *m != "unix");
         let Some(address) = (self.facts.symbol_addr)(module, name) else {
             let text = format!("failed to resolve {}: Unknown symbol name", quoted(module, name));
-            let diag =
-                Diag::new(Tag::IdentUndef, span, text).note("kernel symbols are those of /proc/kallsyms");
+            let diag = Diag::new(Tag::IdentUndef, span, text).note(
+                "kernel symbols are those of /proc/kallsyms; data is there with CONFIG_KALLSYMS_ALL only",
+            );
             return Err(self.report(diag));
         };
         let unknown = Symbol { address, t: None, per_cpu: false };
