@@ -162,7 +162,7 @@ mod tests {
             [
                 "  1  => read",
                 "  1    -> vfs_read",
-                "  1     | vfs_read:entry                         x",
+                "  1     | vfs_read:entry                      x",
                 "  1     | :tick-1s",
                 "  1     | vfs_read:return",
                 "  1    <- vfs_read",
