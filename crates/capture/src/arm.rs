@@ -177,7 +177,8 @@ fn sizes(
     let must = of(PageClass::Slab) + of(PageClass::PageTable) + of(PageClass::OtherKernel) + image;
     let reserved = of(PageClass::Reserved);
     let unreferenced = of(PageClass::RefcountZero);
-    let kept = must + reserved + unreferenced;
+    // The image's pages are reserved ones, copied with those that must be.
+    let kept = must - image + reserved + unreferenced;
     // The kernel may have grown by the time of the probe; what the list has no room for is found again by its class.
     let lanes: [u64; LANES] = [must + must / 2 + 65536, reserved + 4096, unreferenced * 2 + 65536, 0];
     let wanted = kept + kept / 8 + 1024;

@@ -35,20 +35,6 @@ enum Kernel {
 const KPF_COMPOUND_TAIL: u32 = 16;
 
 impl Kernel {
-    const ALL: [Kernel; 11] = [
-        Kernel::NoPage,
-        Kernel::Hwpoison,
-        Kernel::Offline,
-        Kernel::Buddy,
-        Kernel::Hugetlb,
-        Kernel::Slab,
-        Kernel::PageTable,
-        Kernel::Anon,
-        Kernel::File,
-        Kernel::Reserved,
-        Kernel::Rest,
-    ];
-
     /// By the bits of include/uapi/linux/kernel-page-flags.h.
     fn of(flags: u64) -> Kernel {
         let has = |bit: u32| flags >> bit & 1 == 1;
@@ -279,9 +265,23 @@ fn page_flags(file: &File, units: &[Unit]) -> Result<Vec<Vec<u64>>, Error> {
 mod tests {
     use super::*;
 
+    const ALL: [Kernel; 11] = [
+        Kernel::NoPage,
+        Kernel::Hwpoison,
+        Kernel::Offline,
+        Kernel::Buddy,
+        Kernel::Hugetlb,
+        Kernel::Slab,
+        Kernel::PageTable,
+        Kernel::Anon,
+        Kernel::File,
+        Kernel::Reserved,
+        Kernel::Rest,
+    ];
+
     #[test]
     fn every_answer_of_the_kernel_has_a_class_that_agrees() {
-        for kind in Kernel::ALL {
+        for kind in ALL {
             assert!(PageClass::ALL.into_iter().any(|class| kind.agrees(class)), "{}", kind.name());
         }
     }

@@ -8,7 +8,7 @@
 //!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`ctl`] what is shared with them, [`peek`] kernel memory read
 //!   - [`target`] the directory that takes reports
 //! - [`handover`]: what [`writer`], a process of its own, is told when it starts
-//! - [`report`]: one dump: [`source`] its pages, [`registers`] where the thread stood
+//! - [`report`]: one dump: [`source`] its pages, [`registers`] where the thread stood, [`unwind`] one frame up
 //! - [`progress`]: what the writer tells meanwhile
 //! - [`classes`]: the proof that pages are classified as the kernel would
 //! - [`sys`]: the kernel's door, [`error`]: why it stays shut
@@ -33,6 +33,7 @@ mod report;
 mod source;
 mod sys;
 mod target;
+mod unwind;
 pub mod writer;
 
 pub use arm::{Armed, DEFAULT_ROOT, Options, ProbeName, arm};

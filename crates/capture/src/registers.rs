@@ -8,6 +8,8 @@
 use lkd_dump::{Regs, Shot};
 use lkd_kernel::symbols::Symbols;
 
+use crate::unwind::Frame;
+
 /// The bytes of a kernel stack as the trigger kept them.
 #[derive(Clone, Debug, Default)]
 pub struct Stack {
@@ -20,8 +22,9 @@ pub struct Stack {
 }
 
 /// What runs between a tracepoint's function and the trigger.
-const MACHINERY: [&str; 9] = [
+const MACHINERY: [&str; 10] = [
     "bpf_prog_",
+    "bpf_test_run",
     "bpf_trace_run",
     "__bpf_trace_",
     "__traceiter_",
@@ -82,25 +85,65 @@ fn probe_frame(frames: &[u64], symbols: &Symbols) -> usize {
     frames.iter().take_while(|ip| machinery(**ip)).count()
 }
 
-/// The registers, and a mask of those that are known (bit i: word i of [`Regs`]).
-pub fn at_probe(shot: &Shot, stack: &Stack, symbols: &Symbols) -> (Regs, u32) {
+/// The registers, and a mask of those that are known (bit i: word i of [`Regs`]). `caller` goes one frame up.
+pub fn at_probe(
+    shot: &Shot,
+    stack: &Stack,
+    symbols: &Symbols,
+    caller: &mut dyn FnMut(Frame) -> Option<Frame>,
+) -> (Regs, u32) {
     if shot.probe_regs_valid == Regs::ALL_VALID {
         return (shot.probe_regs, Regs::ALL_VALID);
     }
     let frames: Vec<u64> = shot.kernel_stack().map(|ip| ip.0).collect();
     let first = probe_frame(&frames, symbols);
     let Some(rip) = frames.get(first) else { return (Regs::default(), 0) };
+    let mut regs = Regs { rip: *rip, cs: 0x10, ss: 0x18, ..Regs::default() };
+    let mut known = RIP | CS | SS;
+
     // The trigger's own frame is below all that matters, unless programs run on a stack of their own (since v6.13).
     let bottom = if stack.contains(shot.bpf_frame) { shot.bpf_frame } else { stack.base };
-    let mut regs = Regs { rip: *rip, cs: 0x10, ss: 0x18, eflags: 0x246, ..Regs::default() };
-    let mut known = RIP | CS | SS;
-    if let Some(place) = stack.places(&frames, first, bottom).and_then(|places| places.first().copied()) {
+    let outside = frames.iter().take_while(|ip| in_program(**ip, symbols)).count();
+    let Some(places) = stack.places(&frames, outside, bottom) else { return (regs, known) };
+    if let Some(place) = places.get(first - outside) {
         regs.rsp = place + 8;
         known |= RSP;
+    }
+    if let Some(rbp) = frame_pointer(stack, &frames, &places, outside, first, caller) {
+        regs.rbp = rbp;
+        known |= RBP;
     }
     (regs, known)
 }
 
+/// Whether the address is in a BPF program.
+fn in_program(ip: u64, symbols: &Symbols) -> bool {
+    symbols.by_addr(ip).is_none_or(|located| located.symbol.name.starts_with("bpf_prog_"))
+}
+
+/// rbp of frame `first`: every BPF program begins by pushing its caller's, below its own return address; from there each
+/// step up must meet the return address, and the place, that are known already.
+fn frame_pointer(
+    stack: &Stack,
+    frames: &[u64],
+    places: &[u64],
+    outside: usize,
+    first: usize,
+    caller: &mut dyn FnMut(Frame) -> Option<Frame>,
+) -> Option<u64> {
+    let place = *places.first()?;
+    let mut frame =
+        Frame { rip: *frames.get(outside)?, rsp: place + 8, rbp: stack.word(place.checked_sub(8)?)? };
+    for step in outside + 1..=first {
+        frame = caller(frame)?;
+        if frame.rip != *frames.get(step)? || frame.rsp != places.get(step - outside)? + 8 {
+            return None;
+        }
+    }
+    Some(frame.rbp)
+}
+
+const RBP: u32 = 1 << 4;
 const RIP: u32 = 1 << 16;
 const CS: u32 = 1 << 17;
 const RSP: u32 = 1 << 19;
@@ -154,7 +197,7 @@ ffffffff81000400 T entry_SYSCALL_64_after_hwframe
         for (to, from) in shot.kstack.iter_mut().zip(frames) {
             *to = from;
         }
-        let (regs, known) = at_probe(&shot, &stack, &symbols);
+        let (regs, known) = at_probe(&shot, &stack, &symbols, &mut |_| None);
         assert_eq!((regs.rip, regs.rsp), (0xffff_ffff_8100_0220, stack.base + 6 * 8));
         assert_eq!(known, RIP | RSP | CS | SS);
     }
@@ -165,9 +208,9 @@ ffffffff81000400 T entry_SYSCALL_64_after_hwframe
         let mut shot = Shot::new();
         shot.kstack_len = 1;
         shot.kstack[0] = 0xffff_ffff_8100_0220;
-        let (regs, known) = at_probe(&shot, &stack(&[0; 8]), &symbols);
+        let (regs, known) = at_probe(&shot, &stack(&[0; 8]), &symbols, &mut |_| None);
         assert_eq!((regs.rip, regs.rsp, known), (0xffff_ffff_8100_0220, 0, RIP | CS | SS));
-        assert_eq!(at_probe(&Shot::new(), &stack(&[]), &symbols).1, 0);
+        assert_eq!(at_probe(&Shot::new(), &stack(&[]), &symbols, &mut |_| None).1, 0);
     }
 
     #[test]
@@ -176,6 +219,6 @@ ffffffff81000400 T entry_SYSCALL_64_after_hwframe
         let mut shot = Shot::new();
         shot.probe_regs_valid = Regs::ALL_VALID;
         shot.probe_regs.rsp = 42;
-        assert_eq!(at_probe(&shot, &Stack::default(), &symbols).0.rsp, 42);
+        assert_eq!(at_probe(&shot, &Stack::default(), &symbols, &mut |_| None).0.rsp, 42);
     }
 }

@@ -7,6 +7,7 @@ use lkd_dump::{
     ByteLen, Format, Kind, Machine, Mapping as Segment, Meta, Notes, Options, Paddr, Progress, Regs, Shot,
     UnixTime, Vaddr, WriteStats,
 };
+use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
 
 use crate::ctl::{STACK_BYTES, get};
@@ -14,8 +15,9 @@ use crate::error::Error;
 use crate::pass::now_ns;
 use crate::progress::Event;
 use crate::registers::{self, Stack};
-use crate::source::{Captured, Unlisted, begun};
+use crate::source::{Captured, Held, Unlisted, begun};
 use crate::target::Report;
+use crate::unwind::Orc;
 use crate::writer::{Writer, read_shot};
 
 /// How often progress is told.
@@ -63,10 +65,10 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     let Writer { control, list, classes, pages, peeker, units, live, format, socket, .. } = &mut *writer;
     let ctl =
         control.ctl().ok_or_else(|| Error::Machine("the engine's control block is too short".into()))?;
-    let unlisted =
-        (get(&ctl.overflow) > 0).then_some(Unlisted { classes, units, kept: get(&ctl.classes_kept) });
-    let mut source = Captured::new(ctl, list, unlisted, &begun, drained_ns, pages, peeker, shot)
-        .map_err(|error| Error::Machine(error.to_string()))?;
+    let unlisted = Unlisted { classes, units, kept: get(&ctl.classes_kept) };
+    let unlisted = (get(&ctl.overflow) > 0).then_some(&unlisted);
+    let held = Held { ctl, list, unlisted, pages, begun: &begun, drained_ns };
+    let mut source = Captured::new(&held, peeker, shot).map_err(|error| Error::Machine(error.to_string()))?;
     source.describe(told);
     let total = source.total();
     let options =
@@ -115,16 +117,25 @@ fn name(writer: &Writer, shot: &mut Shot) {
 }
 
 /// Completes the shot's registers at the probe.
-fn registers(writer: &Writer, shot: &mut Shot) {
+fn registers(writer: &mut Writer, shot: &mut Shot) {
     let Ok(ctl) = writer.ctl() else { return };
     let mut stack =
         Stack { base: get(&ctl.stack_base), bytes: vec![0; STACK_BYTES], valid: get(&ctl.stack_valid) };
     let symbols = std::fs::read("/proc/kallsyms").ok().and_then(|text| Symbols::parse(&text).ok());
-    if let Some(symbols) = symbols
-        && writer.stack.read(0, &mut stack.bytes)
-    {
-        (shot.probe_regs, shot.probe_regs_valid) = registers::at_probe(shot, &stack, &symbols);
+    let Some(symbols) = symbols else { return };
+    if !writer.stack.read(0, &mut stack.bytes) {
+        return;
     }
+    let btf = std::fs::read("/sys/kernel/btf/vmlinux").ok().and_then(|bytes| Btf::parse(bytes).ok());
+    let orc = btf.and_then(|btf| Orc::find(&symbols, &btf));
+    let peeker = &mut writer.peeker;
+    let mut read = |vaddr: u64, len: usize| {
+        let mut bytes = [0; 8];
+        let readable = peeker.read(vaddr, bytes.get_mut(..len)?).ok()?;
+        readable.then(|| u64::from_le_bytes(bytes))
+    };
+    let mut caller = |frame| orc?.caller(frame, &mut read, &|vaddr| stack.word(vaddr));
+    (shot.probe_regs, shot.probe_regs_valid) = registers::at_probe(shot, &stack, &symbols, &mut caller);
 }
 
 /// What the dump says of the machine.
@@ -133,7 +144,9 @@ fn meta(writer: &Writer, shot: &Shot) -> Result<Meta, Error> {
     let mut notes = Notes::new();
     for cpu in &live.cpus {
         if *cpu == shot.cpu {
-            notes.prstatus(shot.pid, &shot.probe_regs);
+            // Not the thread's id, which is in the shot: in a dump of a kernel that did not crash drgn asks for the note
+            // "CPU + 1", as QEMU writes it; crash goes by the order alone.
+            notes.prstatus(cpu + 1, &shot.probe_regs);
         } else {
             notes.prstatus(0, &Regs::default());
         }

@@ -34,6 +34,20 @@ pub struct Unlisted<'a> {
     pub kept: u64,
 }
 
+/// What the engine holds after a shot.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    pub ctl: &'a Ctl,
+    pub list: &'a Mapping,
+    /// Set when the list had no room for all.
+    pub unlisted: Option<&'a Unlisted<'a>>,
+    pub pages: &'a Mapping,
+    /// How far the trigger came in each lane.
+    pub begun: &'a [u64],
+    /// CLOCK_MONOTONIC between which the copying after the thaw was done.
+    pub drained_ns: (u64, u64),
+}
+
 /// Pages in ascending order, from the buffer and from memory.
 #[derive(Debug)]
 pub struct Captured<'a> {
@@ -56,22 +70,13 @@ pub struct Captured<'a> {
 }
 
 impl<'a> Captured<'a> {
-    /// Reads the list. `begun`: how far the trigger came; `drained_ns`: between which times the rest of the copying was done.
-    pub fn new(
-        ctl: &Ctl,
-        list: &Mapping,
-        unlisted: Option<Unlisted<'_>>,
-        begun: &[u64],
-        drained_ns: (u64, u64),
-        pages: &'a Mapping,
-        peeker: &'a mut Peeker,
-        shot: Shot,
-    ) -> Result<Captured<'a>, SourceError> {
+    /// Reads the list of what is held; `peeker` reads what is left.
+    pub fn new(held: &Held<'a>, peeker: &'a mut Peeker, shot: Shot) -> Result<Captured<'a>, SourceError> {
         let mut wanted = Vec::new();
-        for (lane, begun) in ctl.lanes.iter().zip(begun) {
+        for (lane, begun) in held.ctl.lanes.iter().zip(held.begun) {
             for place in 0..lane.listed() {
                 let mut word = [0; 8];
-                if !list.read((get(&lane.base) + place) as usize * 8, &mut word) {
+                if !held.list.read((get(&lane.base) + place) as usize * 8, &mut word) {
                     return Err("the list of pages is shorter than it says".into());
                 }
                 let (pfn, copied) = entry(u64::from_ne_bytes(word));
@@ -80,15 +85,15 @@ impl<'a> Captured<'a> {
         }
         wanted.sort_unstable_by_key(|page| page.pfn);
         wanted.dedup_by_key(|page| page.pfn);
-        if let Some(unlisted) = unlisted {
-            add_unlisted(&mut wanted, &unlisted)?;
+        if let Some(unlisted) = held.unlisted {
+            add_unlisted(&mut wanted, unlisted)?;
         }
         let mut captured = Captured {
             wanted,
             next: 0,
-            pages,
+            pages: held.pages,
             peeker,
-            page_offset: get(&ctl.page_offset),
+            page_offset: get(&held.ctl.page_offset),
             peeked: VecDeque::new(),
             torn: Vec::new(),
             shot,
@@ -106,7 +111,7 @@ impl<'a> Captured<'a> {
             .collect();
         captured.trailing = drained.len() as u64;
         for pfn in drained {
-            captured.tear(pfn, drained_ns);
+            captured.tear(pfn, held.drained_ns);
         }
         Ok(captured)
     }

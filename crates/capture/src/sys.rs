@@ -71,7 +71,7 @@ impl Mapping {
 
     /// The 64-bit word at `offset`; `None` when it is not mapped or not aligned.
     pub fn word(&self, offset: usize) -> Option<&AtomicU64> {
-        if offset % 8 != 0 || offset.checked_add(8).is_none_or(|end| end > self.len) {
+        if !offset.is_multiple_of(8) || offset.checked_add(8).is_none_or(|end| end > self.len) {
             return None;
         }
         // SAFETY: mapped as long as self, aligned (a mapping starts at a page), and only ever accessed atomically.
