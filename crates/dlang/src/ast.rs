@@ -28,7 +28,7 @@ pub enum Item {
 pub struct Clause {
     pub probes: Vec<ProbeSpec>,
     pub predicate: Option<Expr>,
-    /// `None`: no braces at all (D allows `BEGIN` alone only with a body; the parser diagnoses).
+    /// Empty for `{ }`, and for a description of the command line that has no braces at all.
     pub body: Vec<Stmt>,
     pub span: Span,
     /// From `{` to `}`.

@@ -6,7 +6,8 @@
 //! text is abandoned after [`MAX_ERRORS`], and every loop consumes a token or ends.
 //!
 //! The files: `outer` what stands at a script's top level, `probe` the descriptions, `clause` predicates and statements,
-//! `expr` expressions, `decl` declarations, `declarator` what C puts around a name, `pragma` control lines.
+//! `expr` operators, `primary` what they are applied to, `decl` declarations, `declarator` what C puts around a name, `pragma`
+//! control lines.
 
 mod clause;
 mod decl;
@@ -14,6 +15,7 @@ mod declarator;
 mod expr;
 mod outer;
 mod pragma;
+mod primary;
 mod probe;
 
 pub use probe::SpecKind;

@@ -4,7 +4,37 @@ use crate::ast::IntLit;
 use crate::tag::Tag;
 
 /// How many bytes from the start of `text`, which begins with a digit or with `.` and a digit, belong to a number.
+///
+/// A name that touches a number is a token of its own, as in DTrace: `10ms` is `10` and `ms`.
 pub(super) fn extent(text: &[u8]) -> usize {
+    let run = text.get(..run(text)).unwrap_or_default();
+    let word = String::from_utf8_lossy(run);
+    let prefix = if is_hex(&word) { 2 } else { 0 };
+    let digit = |b: &u8| if prefix > 0 { b.is_ascii_hexdigit() } else { b.is_ascii_digit() };
+    let digits = run.iter().skip(prefix).take_while(|b| digit(b)).count() + prefix;
+    let whole = suffix(word.get(digits..).unwrap_or_default()).is_some() || prefix == 0 && is_float(&word);
+    if whole { run.len() } else { digits }
+}
+
+fn is_hex(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'0', b'x' | b'X', d, ..] if d.is_ascii_hexdigit())
+}
+
+/// Unsigned, and how many l's.
+fn suffix(text: &str) -> Option<(bool, u8)> {
+    Some(match text.to_ascii_lowercase().as_str() {
+        "" => (false, 0),
+        "u" => (true, 0),
+        "l" => (false, 1),
+        "ll" => (false, 2),
+        "ul" | "lu" => (true, 1),
+        "ull" | "llu" => (true, 2),
+        _ => return None,
+    })
+}
+
+/// Everything that could be part of a number, exponents included.
+fn run(text: &[u8]) -> usize {
     let hex = matches!(text, [b'0', b'x' | b'X', ..]);
     let mut end = 0;
     while let Some(b) = text.get(end) {
@@ -20,9 +50,9 @@ pub(super) fn extent(text: &[u8]) -> usize {
 
 /// Reads a whole constant. The error is a tag and DTrace's message, the value then the best guess.
 pub(super) fn read(text: &str) -> (IntLit, Option<(Tag, String)>) {
-    let (base, digits) = match text.as_bytes() {
-        [b'0', b'x' | b'X', d, ..] if d.is_ascii_hexdigit() => (16, text.get(2..).unwrap_or_default()),
-        [b'0', ..] => (8, text),
+    let (base, digits) = match text {
+        _ if is_hex(text) => (16, text.get(2..).unwrap_or_default()),
+        _ if text.starts_with('0') => (8, text),
         _ => (10, text),
     };
     let mut lit = IntLit { value: 0, unsigned: false, long: 0, decimal: base == 10 };
@@ -36,18 +66,11 @@ pub(super) fn read(text: &str) -> (IntLit, Option<(Tag, String)>) {
         lit.value = lit.value.wrapping_mul(base.into()).wrapping_add(d.into());
         rest = rest.get(1..).unwrap_or_default();
     }
-    match rest.to_ascii_lowercase().as_str() {
-        "" => {}
-        "u" => lit.unsigned = true,
-        "l" => lit.long = 1,
-        "ll" => lit.long = 2,
-        "ul" | "lu" => (lit.unsigned, lit.long) = (true, 1),
-        "ull" | "llu" => (lit.unsigned, lit.long) = (true, 2),
-        _ => {
-            let digit = rest.chars().next().unwrap_or_default();
-            return (lit, Some((Tag::IntDigit, format!("constant {text} contains invalid digit {digit}"))));
-        }
-    }
+    let Some((unsigned, long)) = suffix(rest) else {
+        let digit = rest.chars().next().unwrap_or_default();
+        return (lit, Some((Tag::IntDigit, format!("constant {text} contains invalid digit {digit}"))));
+    };
+    (lit.unsigned, lit.long) = (unsigned, long);
     let error = overflow.then(|| (Tag::IntOflow, format!("constant {text} results in integer overflow")));
     (lit, error)
 }
@@ -108,8 +131,19 @@ mod tests {
     }
 
     #[test]
-    fn extents() {
-        for (text, len) in [("1+2", 1), ("1e+2;", 4), ("0x1e+2", 4), ("12)", 2), (".5,", 2), ("7ull*", 4)] {
+    fn extents_end_before_a_name() {
+        for (text, len) in [
+            ("1+2", 1),
+            ("1e+2;", 4),
+            ("0x1e+2", 4),
+            ("12)", 2),
+            (".5,", 2),
+            ("7ull*", 4),
+            ("10ms", 2),
+            ("0x", 1),
+            ("1uu", 1),
+            ("09;", 2),
+        ] {
             assert_eq!(extent(text.as_bytes()), len, "{text}");
         }
     }

@@ -108,13 +108,8 @@ impl Parser<'_> {
                     return Err(self.unexpected_with("expected a statement", Some(help)));
                 }
                 let expr = self.expr()?;
-                if let Tok::Punct(close @ (Punct::RParen | Punct::RBracket)) = self.tok.tok {
-                    let message = format!("extra {} in input stream", close.text());
-                    self.report(Diag::new(Tag::Syntax, self.tok.span, message));
-                    return Err(Failed);
-                }
                 if !self.at(Punct::RBrace) && !self.eat(Punct::Semi) {
-                    return Err(self.unexpected("expected `;` or an operator"));
+                    return Err(self.unfinished("expected `;` or an operator", None));
                 }
                 Ok(Stmt::Expr(expr))
             }
@@ -148,7 +143,9 @@ impl Parser<'_> {
         self.enter()?;
         let start = self.bump().span;
         self.expect(Punct::LParen)?;
+        self.open.push(Punct::RParen);
         let cond = self.expr()?;
+        self.open.pop();
         self.expect(Punct::RParen)?;
         let then = self.statement_or_block()?;
         let els = if self.tok.tok == Tok::Key(Key::Else) {

@@ -300,6 +300,9 @@ impl Parser<'_> {
         self.enter()?;
         self.bump();
         let mut members = Vec::new();
+        if self.at(Punct::RBrace) {
+            return Err(self.unexpected("expected a member"));
+        }
         while !self.at(Punct::RBrace) && !self.at_end() {
             let depth = self.depth;
             match self.member() {
@@ -353,7 +356,7 @@ impl Parser<'_> {
         self.enter()?;
         self.bump();
         let mut body = Vec::new();
-        while !self.at(Punct::RBrace) {
+        while body.is_empty() || !self.at(Punct::RBrace) {
             let start = self.tok.span;
             let Tok::Ident(name) = self.tok.tok.clone() else {
                 return Err(self.unexpected("expected an enumerator's name"));

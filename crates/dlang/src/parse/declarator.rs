@@ -111,16 +111,17 @@ impl Parser<'_> {
             declared.derive.push(Derive::Array(None));
             return Ok(());
         }
-        if !self.at_type() {
+        if !self.at_type() && !self.at(Punct::Ellipsis) {
+            self.open.push(Punct::RBracket);
             let size = self.conditional()?;
+            self.open.pop();
             declared.derive.push(Derive::Array(Some(size)));
             self.expect(Punct::RBracket)?;
             return Ok(());
         }
-        let keys = self.param_list()?;
+        let keys = if self.at(Punct::Ellipsis) { Vec::new() } else { self.param_list()? };
         if self.at(Punct::Ellipsis) {
-            let message =
-                "variable-length argument lists may not be used in an associative array's signature";
+            let message = "array prototype may not use a variable-length argument list";
             self.report(Diag::new(Tag::DeclProtoVarargs, self.tok.span, message));
             self.bump();
         }

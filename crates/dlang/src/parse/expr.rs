@@ -1,7 +1,7 @@
 //! Expressions, by D's precedence: C's, with `^^` between `&&` and `||`.
 
 use super::{Failed, Parse, Parser};
-use crate::ast::{BinaryOp, Designator, Expr, ExprKind, TypeName, UnaryOp};
+use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::diag::{Diag, Tag};
 use crate::span::Span;
 use crate::token::{Key, Punct, Tok, Token};
@@ -50,7 +50,7 @@ fn assign_op(punct: Punct) -> Option<Option<BinaryOp>> {
     })
 }
 
-fn unary_op(punct: Punct) -> Option<UnaryOp> {
+pub(super) fn unary_op(punct: Punct) -> Option<UnaryOp> {
     Some(match punct {
         Punct::Add => UnaryOp::Plus,
         Punct::Sub => UnaryOp::Neg,
@@ -155,7 +155,7 @@ impl Parser<'_> {
     }
 
     /// D tells a division from a predicate's end by what follows the `/`.
-    fn slash_ends_predicate(&mut self) -> Parse<bool> {
+    pub(super) fn slash_ends_predicate(&mut self) -> Parse<bool> {
         if !self.in_predicate {
             return Ok(false);
         }
@@ -342,7 +342,7 @@ impl Parser<'_> {
     }
 
     /// `[expr, …]`
-    fn keys(&mut self) -> Parse<Vec<Expr>> {
+    pub(super) fn keys(&mut self) -> Parse<Vec<Expr>> {
         self.bump();
         let keys = self.list(Punct::RBracket)?;
         self.expect(Punct::RBracket)?;
@@ -363,7 +363,7 @@ impl Parser<'_> {
             }
         }
         if !self.at(close) {
-            return Err(self.unexpected(&format!("expected `,`, `{}` or an operator", close.text())));
+            return Err(self.unfinished(&format!("expected `,`, `{}` or an operator", close.text()), None));
         }
         self.open.pop();
         Ok(list)
@@ -377,126 +377,6 @@ impl Parser<'_> {
             _ => return None,
         };
         Some((name, self.bump().span))
-    }
-
-    fn primary(&mut self) -> Parse<Expr> {
-        let start = self.tok.span;
-        let kind = match &mut self.tok.tok {
-            Tok::Ident(name) => ExprKind::Ident(std::mem::take(name)),
-            Tok::Sym { name, .. } if name.is_empty() => {
-                return Err(self.unexpected("expected a kernel symbol's name after the back-quote"));
-            }
-            Tok::Sym { module, name } => {
-                ExprKind::KernelSym { module: module.take(), name: std::mem::take(name) }
-            }
-            Tok::Char(value) => ExprKind::Char(*value),
-            Tok::Int { lit, sign } => {
-                let value = ExprKind::Int(*lit);
-                let sign = sign.and_then(unary_op);
-                match sign {
-                    Some(op) => ExprKind::Unary(op, Box::new(Expr { kind: value, span: start })),
-                    None => value,
-                }
-            }
-            Tok::Str(_) => return Ok(self.string()),
-            Tok::Agg(_) => return self.aggregation(),
-            Tok::Key(key @ (Key::SelfKey | Key::This)) => {
-                let key = *key;
-                return self.scoped(key);
-            }
-            Tok::Key(Key::Offsetof) => return self.offsetof(),
-            Tok::Key(Key::Xlate) => return self.xlate(),
-            Tok::Key(key) => {
-                let help = key.instead();
-                return Err(self.unexpected_with("expected an expression", help));
-            }
-            _ => return Err(self.unexpected("expected an expression")),
-        };
-        self.bump();
-        Ok(Expr { kind, span: start })
-    }
-
-    fn parens(&mut self) -> Parse<Expr> {
-        let start = self.bump().span;
-        self.open.push(Punct::RParen);
-        let mut expr = self.expr()?;
-        if !self.eat(Punct::RParen) {
-            let plain_name = matches!(expr.kind, ExprKind::Ident(_));
-            let help = plain_name.then_some("if this is a cast, the kernel's BTF does not know the type");
-            return Err(self.unexpected_with("expected `)` or an operator", help));
-        }
-        self.open.pop();
-        expr.span = self.since(start);
-        Ok(expr)
-    }
-
-    /// Neighbouring literals are one, as in C.
-    fn string(&mut self) -> Expr {
-        let start = self.tok.span;
-        let mut bytes = Vec::new();
-        while let Tok::Str(more) = &mut self.tok.tok {
-            bytes.append(more);
-            self.bump();
-        }
-        Expr { kind: ExprKind::Str(bytes), span: self.since(start) }
-    }
-
-    fn aggregation(&mut self) -> Parse<Expr> {
-        let Token { tok: Tok::Agg(name), span } = self.bump() else { return Err(Failed) };
-        let keys = if self.at(Punct::LBracket) { Some(self.keys()?) } else { None };
-        Ok(Expr { kind: ExprKind::Agg { name, keys }, span: self.since(span) })
-    }
-
-    /// `self->name`, `this->name`
-    fn scoped(&mut self, key: Key) -> Parse<Expr> {
-        let start = self.bump().span;
-        if !self.eat(Punct::Arrow) {
-            return Err(self.unexpected(&format!("expected `->` after `{}`", key.text())));
-        }
-        let Some((name, _)) = self.member_name() else {
-            return Err(self.unexpected("expected a variable's name"));
-        };
-        let kind = if key == Key::This { ExprKind::This(name) } else { ExprKind::SelfVar(name) };
-        Ok(Expr { kind, span: self.since(start) })
-    }
-
-    /// `offsetof(type, a.b[2].c)`
-    fn offsetof(&mut self) -> Parse<Expr> {
-        self.enter()?;
-        let start = self.bump().span;
-        self.expect(Punct::LParen)?;
-        let ty = self.type_name()?;
-        self.expect(Punct::Comma)?;
-        let mut path = Vec::new();
-        loop {
-            let Some((name, _)) = self.member_name() else {
-                return Err(self.unexpected("expected a member's name"));
-            };
-            path.push(Designator::Member(name));
-            while self.eat(Punct::LBracket) {
-                path.push(Designator::Index(self.conditional()?));
-                self.expect(Punct::RBracket)?;
-            }
-            if !self.eat(Punct::Dot) {
-                break;
-            }
-        }
-        self.expect(Punct::RParen)?;
-        self.depth -= 1;
-        Ok(Expr { kind: ExprKind::Offsetof(Box::new(ty), path), span: self.since(start) })
-    }
-
-    /// `xlate <type>(expr)`
-    fn xlate(&mut self) -> Parse<Expr> {
-        let start = self.bump().span;
-        self.expect(Punct::Lt)?;
-        let ty: TypeName = self.type_name()?;
-        self.expect(Punct::Gt)?;
-        if !self.at(Punct::LParen) {
-            return Err(self.unexpected("expected `(` and what to translate"));
-        }
-        let input = Box::new(self.parens()?);
-        Ok(Expr { kind: ExprKind::Xlate(Box::new(ty), input), span: self.since(start) })
     }
 }
 

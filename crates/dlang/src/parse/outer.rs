@@ -14,6 +14,7 @@ impl Parser<'_> {
             if self.at_end() {
                 break;
             }
+            self.open.clear();
             let before = self.tok.span;
             match self.item() {
                 Ok(item) => items.push(item),
@@ -67,11 +68,7 @@ impl Parser<'_> {
                 }
             }
             Tok::Int { .. } => Ok(Item::Clause(self.clause()?)),
-            Tok::Punct(Punct::RBrace) => {
-                let diag = Diag::new(Tag::Syntax, self.tok.span, "extra } in input stream");
-                self.report(diag.label("there is no `{` that this could close"));
-                Err(Failed)
-            }
+            Tok::Punct(Punct::RBrace) => Err(self.unexpected("there is no `{` that this could close")),
             Tok::Punct(Punct::Semi) => Err(self.unexpected_with(
                 "expected a probe description or a declaration",
                 Some("a clause ends at its `}`"),
