@@ -143,24 +143,26 @@ pub(crate) fn load(
     facts: &Facts,
     log_most: usize,
     skipped: &mut Vec<String>,
-) -> Result<Vec<Loaded>, LoadError> {
+) -> Result<Vec<Loaded>, Box<LoadError>> {
     let kprobes = object.progs.iter().any(|p| matches!(p.kind, ProgKind::Kprobe | ProgKind::Kretprobe));
     let ways = if kprobes { facts.ways() } else { Ways::default() };
     let mut modules: HashMap<String, Option<OwnedFd>> = HashMap::new();
     let mut loaded = Vec::new();
     for prog in &object.progs {
         let kind = program_type(prog.place, ways);
-        let insns = prog.bytes(|name| maps.fd_for(name, kind)).map_err(|map| LoadError {
-            prog: prog.name.clone(),
-            clause: None,
-            what: None,
-            why: format!("its map {map} was not created"),
-            source: SysError {
-                call: "BPF_PROG_LOAD",
-                object: prog.name.clone(),
-                source: std::io::ErrorKind::NotFound.into(),
-            },
-            log: String::new(),
+        let insns = prog.bytes(|name| maps.fd_for(name, kind)).map_err(|map| {
+            Box::new(LoadError {
+                prog: prog.name.clone(),
+                clause: None,
+                what: None,
+                why: format!("its map {map} was not created"),
+                source: SysError {
+                    call: "BPF_PROG_LOAD",
+                    object: prog.name.clone(),
+                    source: std::io::ErrorKind::NotFound.into(),
+                },
+                log: String::new(),
+            })
         })?;
         let shape = ProgShape {
             name: &prog.name,
@@ -256,7 +258,7 @@ fn verdict(log: &str) -> Option<&str> {
     log.lines().rev().map(str::trim).find(|line| !noise(line))
 }
 
-fn explain(prog: &Prog, name: &str, refused: LoadRefused) -> LoadError {
+fn explain(prog: &Prog, name: &str, refused: LoadRefused) -> Box<LoadError> {
     let LoadRefused { error, log } = refused;
     let insn = last_insn(&log);
     let mark = insn.and_then(|insn| prog.mark_at(insn));
@@ -268,14 +270,14 @@ fn explain(prog: &Prog, name: &str, refused: LoadRefused) -> LoadError {
         },
         (None, _) => error.to_string(),
     };
-    LoadError {
+    Box::new(LoadError {
         prog: name.to_owned(),
         clause: mark.and_then(|m| m.clause),
         what: mark.map(|m| m.what.clone()),
         why,
         source: error,
         log,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod syscall;
 
 use crate::facts::Facts;
 use lkd_codegen::Place;
+use lkd_kernel::glob::Glob;
 use lkd_kernel::probes::{Absence, Catalog, Probe, ProbeDesc, Provider, Site, Via};
 
 /// All providers of this build, over one machine's facts.
@@ -47,6 +48,16 @@ impl<'f> Providers<'f> {
         let mut catalog = Catalog::new();
         catalog.fill(&self.rows(), &ProbeDesc::default())
     }
+}
+
+/// Is it time for a provider to list all its probes? That costs a reading of the kernel's types or lists, so not twice, and not
+/// for names that only others have: `BEGIN` and `tick-1s` alone are the most common probes of all.
+fn is_time(provider: &str, desc: &ProbeDesc, catalog: &Catalog) -> bool {
+    let others = |name: &str| dtrace::NAMES.contains(&name) || profile::period(name).is_some();
+    let name = Glob::new(&desc.name);
+    let possible = desc.id.is_some() || desc.provider == provider || !name.literal().is_some_and(others);
+    let all = ProbeDesc::new(provider, "", "", "");
+    possible && catalog.matches(&all).next().is_none()
 }
 
 /// The kind of program that serves a probe, and so how its arguments are reached. `lkd`: one of its clauses may call lkd(), whose

@@ -158,8 +158,8 @@ impl<'a> Session<'a> {
             config.bpflog_bytes.min(1 << 20) as usize
         };
         let mut attached = Attached::default();
-        let progs = load(object, &maps, catalog, facts, log_most, &mut attached.skipped)
-            .map_err(|e| Error::Load(Box::new(e)))?;
+        let progs =
+            load(object, &maps, catalog, facts, log_most, &mut attached.skipped).map_err(Error::Load)?;
         let mut clocks = Vec::new();
         for bound in bound.iter().filter(|b| b.place == Place::User) {
             let Some(Site::Tick { period_ns }) = catalog.probe(ProbeId(bound.probe)).map(|p| p.site) else {

@@ -8,13 +8,16 @@ use lkd_kernel::probes::NewProbe;
 
 pub struct Dtrace;
 
+/// No other provider has probes of these names.
+pub(super) const NAMES: [&str; 3] = ["BEGIN", "END", "ERROR"];
+
 impl Provider for Dtrace {
     fn name(&self) -> &str {
         "dtrace"
     }
 
     fn provide(&self, _: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
-        for (name, site) in [("BEGIN", Site::Begin), ("END", Site::End), ("ERROR", Site::Error)] {
+        for (name, site) in NAMES.into_iter().zip([Site::Begin, Site::End, Site::Error]) {
             let probe = NewProbe { provider: "dtrace", module: "", function: "", name, site };
             catalog.add(probe).map_err(|full| absent("dtrace", full, ""))?;
         }

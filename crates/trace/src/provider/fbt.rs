@@ -174,7 +174,14 @@ impl Provider for Fbt<'_> {
         "fbt"
     }
 
-    fn provide(&self, _: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
+    fn on_demand(&self) -> bool {
+        true
+    }
+
+    fn provide(&self, desc: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
+        if !is_time("fbt", desc, catalog) {
+            return Ok(());
+        }
         let Some(tracefs) = self.facts.tracefs() else {
             let (reason, remedy) = self.facts.no_tracefs();
             return Err(absent("fbt", reason, remedy));

@@ -66,7 +66,14 @@ impl Provider for RawTracepoints<'_> {
         "rawtp"
     }
 
-    fn provide(&self, _: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
+    fn on_demand(&self) -> bool {
+        true
+    }
+
+    fn provide(&self, desc: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
+        if !is_time("rawtp", desc, catalog) {
+            return Ok(());
+        }
         let btf = self.facts.btf().map_err(|e| absent("rawtp", format!("cannot read {}", e.what), e.cure))?;
         add_all(btf, "vmlinux", catalog)?;
         for module in modules() {

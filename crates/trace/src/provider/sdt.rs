@@ -27,7 +27,14 @@ impl Provider for Sdt<'_> {
         "sdt"
     }
 
-    fn provide(&self, _: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
+    fn on_demand(&self) -> bool {
+        true
+    }
+
+    fn provide(&self, desc: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
+        if !is_time("sdt", desc, catalog) {
+            return Ok(());
+        }
         let Some(tracefs) = self.facts.tracefs() else {
             let (reason, remedy) = self.facts.no_tracefs();
             return Err(absent("sdt", reason, &format!("{remedy}; rawtp has the same tracepoints")));

@@ -52,7 +52,14 @@ impl Provider for Syscalls<'_> {
         "syscall"
     }
 
-    fn provide(&self, _: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
+    fn on_demand(&self) -> bool {
+        true
+    }
+
+    fn provide(&self, desc: &ProbeDesc, catalog: &mut Catalog) -> Result<(), Absence> {
+        if !is_time("syscall", desc, catalog) {
+            return Ok(());
+        }
         for call in self.present() {
             let entry = Site::SyscallEntry { nr: call.nr, nargs: call.nargs };
             for (name, site) in [("entry", entry), ("return", Site::SyscallReturn { nr: call.nr })] {

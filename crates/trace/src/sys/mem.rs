@@ -40,10 +40,6 @@ impl Shared {
         }
     }
 
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
     fn place(&self, offset: usize, size: usize) -> NonNull<u8> {
         assert!(
             offset.is_multiple_of(size) && offset + size <= self.len,
