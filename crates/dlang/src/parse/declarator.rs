@@ -131,10 +131,16 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn at_type(&self) -> bool {
+    /// In brackets: is it a type, and not a constant? An unknown name is one where no constant could go on so.
+    fn at_type(&mut self) -> bool {
         match &self.tok.tok {
             Tok::Key(key) => super::decl::is_type_key(*key),
-            Tok::Ident(name) => name == "_Bool" || self.is_type(name),
+            Tok::Ident(name) if name == "_Bool" || self.is_type(name) => true,
+            Tok::Ident(_) => {
+                let [second, third] = self.ahead();
+                let ends = |t: &Tok| t.is(Punct::RBracket) || t.is(Punct::Comma) || t.is(Punct::Star);
+                second.is(Punct::Comma) || second.is(Punct::Star) && ends(&third)
+            }
             Tok::Sym { module, name } => {
                 self.is_type(&format!("{}`{name}", module.as_deref().unwrap_or_default()))
             }
