@@ -1,7 +1,8 @@
 //! D text in, [`program::Program`] and diagnostics out. Pure: it opens no file, prints nothing and never fails.
 //!
-//! The walk: [`source`] holds the text → [`lex`] cuts it into tokens → [`parse`] makes the tree of [`ast`] → `check` resolves
-//! names and types into [`program`]. [`diag`] draws what was wrong.
+//! The walk: [`source`] holds the text → [`lex`] cuts it into tokens → [`parse`] makes the tree of [`ast`] → [`check`](mod@check)
+//! resolves names and types into [`program`], asking [`facts`] of the machine, [`names`] of the language, [`options`] of the
+//! command line and `types` of C. [`diag`] draws what was wrong, [`show`] what was understood.
 
 #![forbid(unsafe_code)]
 
@@ -20,5 +21,5 @@ pub mod source;
 pub mod span;
 pub mod tag;
 pub mod token;
-pub mod types;
+mod types;
 pub mod unparse;

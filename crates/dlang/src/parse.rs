@@ -233,7 +233,8 @@ impl Parser<'_> {
     }
 
     fn is_type(&self, name: &str) -> bool {
-        !self.variables.contains(name) && (self.typedefs.contains(name) || (self.context.is_type)(name))
+        let known = || crate::types::is_builtin_typedef(name) || (self.context.is_type)(name);
+        !self.variables.contains(name) && (self.typedefs.contains(name) || known())
     }
 
     /// Skips past the next `;` or to the next `}` that belong to this level, or to the end.

@@ -39,11 +39,7 @@ impl Types {
         self.measure(id, MAX_DEPTH).map(|(size, _)| size)
     }
 
-    /// Bytes; `None` as for the size.
-    pub fn align_of(&self, id: TypeId) -> Option<u64> {
-        self.measure(id, MAX_DEPTH).map(|(_, align)| align)
-    }
-
+    /// Size and alignment.
     fn measure(&self, id: TypeId, depth: u32) -> Option<(u64, u64)> {
         let depth = depth.checked_sub(1)?;
         let both = |n: u64| Some((n, n));
@@ -301,7 +297,7 @@ mod tests {
         assert_eq!(at(&mut t, "c"), Some(32));
         assert_eq!(at(&mut t, "d"), Some(64));
         assert_eq!(at(&mut t, "e"), Some(128));
-        assert_eq!((t.size_of(s), t.align_of(s)), (Some(24), Some(8)));
+        assert_eq!(t.measure(s, MAX_DEPTH), Some((24, 8)));
     }
 
     #[test]
