@@ -1,7 +1,8 @@
 //! The engine without the D compiler.
 //!
 //! `engine classes [PASSES]` compares our page classes with the kernel's; `engine count [TIMES]` triggers without copying or
-//! writing anything and prints what was met and how long it took; `engine capture ROOT [FORMAT]` takes a dump now.
+//! writing anything and prints what was met and how long it took; `engine capture ROOT [FORMAT [BUFFER_MB [PAUSE_MS]]]` takes a dump
+//! now.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,11 @@ fn main() {
         [first, ..] if *first == writer::ARG => std::process::exit(writer::main()),
         ["classes", rest @ ..] => compare(rest.first().and_then(|n| n.parse().ok()).unwrap_or(3)),
         ["count", rest @ ..] => count(rest.first().and_then(|n| n.parse().ok()).unwrap_or(3)),
-        ["capture", root, rest @ ..] => capture(root, rest.first().copied().unwrap_or("kdump-zstd")),
-        _ => Err("usage: engine classes [PASSES] | count [TIMES] | capture ROOT [FORMAT]".into()),
+        ["capture", root, rest @ ..] => capture(root, rest),
+        _ => Err(
+            "usage: engine classes [PASSES] | count [TIMES] | capture ROOT [FORMAT [BUFFER_MB [PAUSE_MS]]]"
+                .into(),
+        ),
     };
     if let Err(error) = result {
         eprintln!("engine: {error}");
@@ -61,10 +65,18 @@ fn count(times: u32) -> Outcome {
     Ok(())
 }
 
-fn capture(root: &str, format: &str) -> Outcome {
+fn capture(root: &str, rest: &[&str]) -> Outcome {
+    let format = rest.first().copied().unwrap_or("kdump-zstd");
+    let number = |place: usize| rest.get(place).and_then(|n| n.parse::<u64>().ok());
     let probe = ProbeName { id: 1, provider: "engine".into(), name: "now".into(), ..ProbeName::default() };
-    let options =
-        Options { root: root.into(), format: format.parse()?, probes: vec![probe], ..Options::default() };
+    let options = Options {
+        root: root.into(),
+        format: format.parse()?,
+        probes: vec![probe],
+        buffer_bytes: number(1).map(|megabytes| megabytes << 20),
+        max_pause_ns: number(2).map_or(500_000_000, |ms| ms * 1_000_000),
+        ..Options::default()
+    };
     let began = Instant::now();
     let mut armed = arm(&options)?;
     println!("armed in {:?}", began.elapsed());

@@ -221,8 +221,65 @@ const _: () = {
 };
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// A control block as the kernel makes it.
+    pub fn idle_ctl() -> Ctl {
+        let zero = || AtomicU64::new(0);
+        let lane = || Lane { base: zero(), room: zero(), wanted: zero(), next: zero() };
+        Ctl {
+            zero: zero(),
+            page_offset: zero(),
+            vmemmap: zero(),
+            end_pfn: zero(),
+            image_first: zero(),
+            image_end: zero(),
+            units: zero(),
+            slots: zero(),
+            max_pause_ns: zero(),
+            classes_kept: zero(),
+            emit: zero(),
+            copy: zero(),
+            cpus: zero(),
+            pipe_fd: AtomicI64::new(-1),
+            page_struct: zero(),
+            unused: zero(),
+            state: zero(),
+            sequence: zero(),
+            dropped: zero(),
+            status: zero(),
+            deadline_ns: zero(),
+            stoppers: zero(),
+            next_unit: zero(),
+            units_done: zero(),
+            next_slot: zero(),
+            kept: zero(),
+            copied: zero(),
+            failed: zero(),
+            own: zero(),
+            overflow: zero(),
+            classified_ns: zero(),
+            found_task: zero(),
+            found_page: zero(),
+            found: std::array::from_fn(|_| zero()),
+            lanes: std::array::from_fn(|_| lane()),
+            stack_base: zero(),
+            stack_valid: zero(),
+        }
+    }
+
+    #[test]
+    fn one_of_trigger_and_writer_gets_the_shot() {
+        let ctl = idle_ctl();
+        assert!(!ctl.disarm());
+        ctl.arm();
+        assert_eq!(ctl.state(), State::Armed);
+        assert!(ctl.disarm() && !ctl.disarm());
+        ctl.state.store(State::Taken as u64, Ordering::Release);
+        assert!(!ctl.disarm());
+        assert_eq!(ctl.state(), State::Taken);
+    }
 
     #[test]
     fn an_entry_tells_its_page_and_its_copy() {
