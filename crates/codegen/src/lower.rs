@@ -14,12 +14,13 @@
 //! nothing but itself.
 //!
 //! The walk: [`group`] which programs → [`storage`] where variables live → [`layout`] records → [`func`] the function under way
-//! (registers, frame, labels) → [`clause`] firing, clauses, match → [`expr`], [`cond`], [`string`], [`var`], [`builtin`] values →
+//! (registers, frame, labels) → [`clause`] firing, clauses, match → [`expr`], [`cond`], [`string`], [`compare`], [`var`], [`builtin`] values →
 //! [`action`] what a clause does → [`fault`] what happens when it cannot.
 
 mod action;
 mod builtin;
 mod clause;
+mod compare;
 mod cond;
 mod expr;
 mod fault;

@@ -270,7 +270,7 @@ impl Gen<'_> {
                 self.free(c);
                 Ok(r)
             }
-            2 | 3 | 4 | 5 => {
+            2..=5 => {
                 let (off, size) = match n {
                     2 => (ERR_WHERE + 4, Size::B4),
                     3 => (ERR_WHAT + 4, Size::B4),

@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 /// `BPF_RB_FORCE_WAKEUP`
 const FORCE_WAKEUP: u64 = 2;
 
+/// Clause, matched?, scratch slot claimed?, record open?
+type Common = (u32, Tri, Tri, bool);
+
 impl Gen<'_> {
     /// Gives the clause up if `r cond imm`.
     pub fn fault_if(&mut self, cond: Cond, r: Reg, imm: i32, fault: Fault, value: Option<Held>) {
@@ -41,7 +44,7 @@ impl Gen<'_> {
     /// The code for the unlikely cases of the function's clauses.
     pub fn cold(&mut self) -> Result<()> {
         // What clauses have in common once their fault is noted: by clause, by what was known, by whether a record is open.
-        let mut common: BTreeMap<(u32, Tri, Tri, bool), (Label, State, Label)> = BTreeMap::new();
+        let mut common = BTreeMap::<Common, (Label, State, Label)>::new();
         while !self.f.cold.is_empty() {
             for cold in std::mem::take(&mut self.f.cold) {
                 let next = cold.next.unwrap_or(self.f.out);

@@ -1,6 +1,7 @@
 //! Programs built by hand, without the front end.
 #![allow(dead_code)]
 
+pub mod alu;
 pub mod interp;
 pub mod script;
 
