@@ -48,6 +48,8 @@ pub const ATOMIC_XCHG: i32 = 0xe0 | FETCH;
 pub const ATOMIC_CMPXCHG: i32 = 0xf0 | FETCH;
 /// `BPF_LD | BPF_IMM | BPF_DW`, the only instruction of two slots.
 pub const LD_IMM64: u8 = 0x18;
+/// `BPF_ALU | BPF_END | BPF_TO_BE`: the register's bytes in big-endian order.
+pub const TO_BE: u8 = 0xdc;
 pub const CALL: u8 = 0x85;
 pub const EXIT: u8 = 0x95;
 /// Source register of [`LD_IMM64`]: the immediate names a map.
@@ -256,6 +258,11 @@ impl Insn {
         Insn::new(ST | MEM | size.code(), dst, R0, off, imm)
     }
 
+    /// `r = be64 r`
+    pub fn big_endian(r: Reg) -> Insn {
+        Insn::new(TO_BE, r, R0, 0, 64)
+    }
+
     /// Little endian, as the kernel of this machine reads it.
     pub fn encode(self) -> [u8; 8] {
         let o = self.off.to_le_bytes();
@@ -291,6 +298,7 @@ impl fmt::Display for Insn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by_reg = self.op & X != 0;
         match self.class() {
+            ALU if self.op == TO_BE => write!(f, "r{0} = be{1} r{0}", self.dst, self.imm),
             ALU | ALU64 => {
                 let Some(op) = Alu::of_code(self.op) else { return write!(f, "(bad alu {:#04x})", self.op) };
                 let r = if self.class() == ALU64 { 'r' } else { 'w' };

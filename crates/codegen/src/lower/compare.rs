@@ -29,7 +29,7 @@ impl Gen<'_> {
                 let most = size_of(a.ty).min(size_of(b.ty)).max(1);
                 self.address(R1, left);
                 self.address(R2, right);
-                self.bytes_compare(op, most, to);
+                self.bytes_compare(op, most, to)?;
             }
         }
         self.release(mark);
@@ -48,23 +48,56 @@ impl Gen<'_> {
         Ok(temp)
     }
 
-    /// for (n = most; n; n--, a++, b++) if (*a != *b || !*a) break;
-    fn bytes_compare(&mut self, op: CmpOp, most: u32, to: Label) {
-        let (again, differ) = (self.asm.label(), self.asm.label());
+    /// A word at a time: few jumps, since the verifier follows each of them in every round.
+    ///
+    /// ```text
+    /// do {
+    ///     x = *a++; y = *b++;
+    ///     nul = (x - 0x0101…) & ~x & 0x8080…;      lowest bit: that of x's first NUL
+    /// } while (x == y && !nul && --words);
+    /// keep = ((nul & -nul) << 1) - 1;              the bytes up to the NUL; all without one
+    /// if (be64(x & keep) op be64(y & keep)) goto to;
+    /// ```
+    fn bytes_compare(&mut self, op: CmpOp, most: u32, to: Label) -> Result<()> {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        let (again, last) = (self.asm.label(), self.asm.label());
+        let mark = self.mark();
+        let round = self.frame(8)?;
         self.asm.int(R3, 0);
         self.asm.bind(again);
-        self.asm.load(Size::B1, R4, R1, 0);
-        self.asm.load(Size::B1, R5, R2, 0);
-        self.asm.jump_reg(Cond::Ne, true, R4, R5, differ);
-        self.asm.jump(Cond::Eq, true, R4, 0, differ);
-        self.asm.alu(Alu::Add, R1, 1);
-        self.asm.alu(Alu::Add, R2, 1);
+        self.asm.store(Size::B8, R10, round, R3);
+        self.asm.load(Size::B8, R4, R1, 0);
+        self.asm.load(Size::B8, R5, R2, 0);
+        self.asm.int(R0, ONES.wrapping_neg());
+        self.asm.alu_reg(Alu::Add, R0, R4);
+        self.asm.mov(R3, R4);
+        self.asm.alu(Alu::Xor, R3, -1);
+        self.asm.alu_reg(Alu::And, R0, R3);
+        self.asm.int(R3, ONES << 7);
+        self.asm.alu_reg(Alu::And, R0, R3);
+        self.asm.jump_reg(Cond::Ne, true, R4, R5, last);
+        self.asm.jump(Cond::Ne, true, R0, 0, last);
+        self.asm.alu(Alu::Add, R1, 8);
+        self.asm.alu(Alu::Add, R2, 8);
+        self.asm.load(Size::B8, R3, R10, round);
         self.asm.alu(Alu::Add, R3, 1);
-        self.asm.jump(Cond::Lt, true, R3, most as i32, again);
-        self.asm.mov(R4, R5);
-        self.asm.bind(differ);
+        self.asm.jump(Cond::Lt, true, R3, most.div_ceil(8) as i32, again);
+        self.asm.bind(last);
+        self.asm.mov(R3, R0);
+        self.asm.alu(Alu::Neg, R3, 0);
+        self.asm.alu_reg(Alu::And, R0, R3);
+        self.asm.alu(Alu::Lsh, R0, 1);
+        self.asm.alu(Alu::Add, R0, -1);
+        for word in [R4, R5] {
+            self.asm.alu_reg(Alu::And, word, R0);
+            if !matches!(op, CmpOp::Eq | CmpOp::Ne) {
+                self.asm.push(Insn::big_endian(word));
+            }
+        }
         self.asm.jump_reg(super::cond::cond_of(op, false), true, R4, R5, to);
+        self.release(mark);
         self.forks();
+        Ok(())
     }
 
     /// Jumps to `to` when `(e == s) == want`: the bytes of s and its NUL against immediates, a word at a time.

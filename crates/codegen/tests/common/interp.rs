@@ -239,6 +239,7 @@ impl Machine {
                 r[n].unwrap_or_else(|| panic!("slot {}: r{n} was never set", pc - 1))
             };
             match i.class() {
+                ALU if i.op == TO_BE => r[dst] = Some(get(&r, dst).swap_bytes()),
                 ALU | ALU64 => {
                     let wide = i.class() == ALU64;
                     let op = i.op & 0xf0;
