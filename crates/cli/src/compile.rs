@@ -4,7 +4,7 @@ use crate::flags::{Args, RequestKind};
 use crate::input::Input;
 use lkd_dlang::ast::{Item, ProbeSpecKind, Script};
 use lkd_dlang::check::check;
-use lkd_dlang::diag::Diag;
+use lkd_dlang::diag::{Diag, Tag};
 use lkd_dlang::facts::{ArgTypes, Facts as DFacts, ProbeFacts};
 use lkd_dlang::lex::{Ids, MacroArgs};
 use lkd_dlang::options::{Opt, Options, Origin};
@@ -83,11 +83,24 @@ pub fn compile(
         },
         probes: &known,
     };
-    let (program, diags) = check(&script, sources, &d_facts, options);
+    let (program, mut diags) = check(&script, sources, &d_facts, options);
     if !diags.is_empty() {
+        diags.iter_mut().for_each(|d| explain_absence(d, &absences));
         return Err(Failure::Diags(diags));
     }
     Ok(Compiled { program, catalog, absences })
+}
+
+/// A description that matches nothing because its provider cannot be served here says why.
+fn explain_absence(diag: &mut Diag, absences: &[Absence]) {
+    if diag.tag != Tag::PdescZero {
+        return;
+    }
+    let named = |a: &&Absence| diag.message.contains(&format!(" {}:", a.provider));
+    if let Some(a) = absences.iter().find(named) {
+        diag.notes.push(format!("the provider {} is absent here: {}", a.provider, a.reason));
+        diag.help = Some(a.remedy.clone()).filter(|r| !r.is_empty());
+    }
 }
 
 /// What `$1`, `$target` and the like stand for in this run.
