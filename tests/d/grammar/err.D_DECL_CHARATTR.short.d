@@ -1,0 +1,5 @@
+/*
+ * There is no short char.
+ * @needs: root
+ */
+short char x; BEGIN { }

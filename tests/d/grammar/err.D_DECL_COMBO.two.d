@@ -1,0 +1,5 @@
+/*
+ * One type to a declaration.
+ * @needs: root
+ */
+int char x; BEGIN { }

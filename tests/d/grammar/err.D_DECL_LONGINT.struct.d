@@ -1,0 +1,5 @@
+/*
+ * There is no long struct.
+ * @needs: root
+ */
+long struct task_struct *x; BEGIN { }

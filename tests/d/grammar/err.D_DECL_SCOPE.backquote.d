@@ -1,0 +1,5 @@
+/*
+ * A kernel symbol cannot be declared.
+ * @needs: root
+ */
+int vmlinux`jiffies; BEGIN { }

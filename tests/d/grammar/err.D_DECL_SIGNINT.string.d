@@ -1,0 +1,5 @@
+/*
+ * There is no unsigned string.
+ * @needs: root
+ */
+unsigned string x; BEGIN { }

@@ -1,0 +1,5 @@
+/*
+ * There is no signed void.
+ * @needs: root
+ */
+signed void *x; BEGIN { }

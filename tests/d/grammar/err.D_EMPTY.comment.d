@@ -1,0 +1,5 @@
+/*
+ * Nothing but this comment.
+ * @needs: root
+ */
+

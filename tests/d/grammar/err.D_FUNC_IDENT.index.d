@@ -1,0 +1,5 @@
+/*
+ * Only a name can be called.
+ * @needs: root
+ */
+BEGIN { x[1](2); }

@@ -1,0 +1,5 @@
+/*
+ * Four fields and no more.
+ * @needs: root
+ */
+a:b:c:d:e { }

@@ -1,0 +1,5 @@
+/*
+ * A description's macro has no value.
+ * @needs: root
+ */
+syscall::$1:entry { }

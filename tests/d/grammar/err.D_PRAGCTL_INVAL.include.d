@@ -1,0 +1,6 @@
+/*
+ * Without -C there is no #include.
+ * @needs: root
+ */
+#include <stdio.h>
+BEGIN { }

@@ -1,0 +1,6 @@
+/*
+ * There is no such pragma.
+ * @needs: root
+ */
+#pragma D nonsense
+BEGIN { }

@@ -1,0 +1,5 @@
+/*
+ * A predicate holds an expression.
+ * @needs: root
+ */
+BEGIN // { }

@@ -1,0 +1,5 @@
+/*
+ * Declarations stand outside clauses.
+ * @needs: root
+ */
+BEGIN { int x; x = 1; }

@@ -1,0 +1,5 @@
+/*
+ * A predicate wants braces behind it.
+ * @needs: root
+ */
+BEGIN /1/

@@ -1,0 +1,5 @@
+/*
+ * The clause is never closed.
+ * @needs: root
+ */
+BEGIN { trace(1);

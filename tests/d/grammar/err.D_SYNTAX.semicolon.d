@@ -1,0 +1,5 @@
+/*
+ * A clause ends at its brace.
+ * @needs: root
+ */
+BEGIN { };

@@ -1,0 +1,5 @@
+/*
+ * A character constant holds a character.
+ * @needs: root
+ */
+BEGIN { trace(''); }

@@ -1,0 +1,5 @@
+/*
+ * Eight bytes are as many as an integer holds.
+ * @needs: root
+ */
+BEGIN { trace('123456789'); }

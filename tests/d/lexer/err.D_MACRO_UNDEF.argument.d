@@ -1,0 +1,5 @@
+/*
+ * $1 without an argument.
+ * @needs: root
+ */
+BEGIN { trace($1); }

@@ -1,0 +1,5 @@
+/*
+ * $target wants -p or -c.
+ * @needs: root
+ */
+BEGIN { trace($target); }

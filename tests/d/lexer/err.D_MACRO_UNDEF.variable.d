@@ -1,0 +1,5 @@
+/*
+ * There is no $nosuch.
+ * @needs: root
+ */
+BEGIN { trace($nosuch); }

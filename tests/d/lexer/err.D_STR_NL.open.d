@@ -1,0 +1,6 @@
+/*
+ * A string ends on its line.
+ * @needs: root
+ */
+BEGIN { trace("abc);
+}

@@ -1,0 +1,5 @@
+/*
+ * Comments do not nest.
+ * @needs: root
+ */
+/* one /* two */ BEGIN { }
