@@ -1,0 +1,7 @@
+/*
+ * A declaration that declares nothing.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+int;
+BEGIN { }

@@ -1,0 +1,9 @@
+/*
+ * * of a pointer to void.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	trace(*(void *)curthread);
+}

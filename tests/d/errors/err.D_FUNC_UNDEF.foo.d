@@ -1,0 +1,9 @@
+/*
+ * There is no such function.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	foo();
+}

@@ -1,0 +1,9 @@
+/*
+ * ?: of a string and a number.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	trace(pid ? execname : 1);
+}

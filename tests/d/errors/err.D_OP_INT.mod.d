@@ -1,0 +1,9 @@
+/*
+ * % of a pointer.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	trace(curthread % 2);
+}

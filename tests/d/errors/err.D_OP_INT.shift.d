@@ -1,0 +1,9 @@
+/*
+ * << of a string.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	trace(execname << 1);
+}

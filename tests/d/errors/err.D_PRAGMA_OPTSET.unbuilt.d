@@ -1,0 +1,7 @@
+/*
+ * An option that is not built.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+#pragma D option nspec=4
+BEGIN { }

@@ -1,0 +1,9 @@
+/*
+ * %@ is printa's.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	printf("%@d\n", 1);
+}

@@ -1,0 +1,9 @@
+/*
+ * The format is no constant.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	printf(execname);
+}

@@ -1,0 +1,9 @@
+/*
+ * trace() takes one value.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	trace(1, 2);
+}

@@ -1,0 +1,9 @@
+/*
+ * A stack of no frames.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	stack(0);
+}

@@ -1,0 +1,9 @@
+/*
+ * An aggregation cannot be traced.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	trace(@a);
+}

@@ -1,0 +1,9 @@
+/*
+ * A void value cannot be traced.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	trace((void)0);
+}

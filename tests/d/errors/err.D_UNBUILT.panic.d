@@ -1,0 +1,9 @@
+/*
+ * panic() is refused.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	panic();
+}

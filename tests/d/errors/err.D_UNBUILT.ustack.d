@@ -1,0 +1,9 @@
+/*
+ * An action that is not built.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	ustack();
+}

@@ -1,0 +1,9 @@
+/*
+ * A thread-local variable that nothing set.
+ * @args: -x errtags -e
+ * @exit: 1
+ */
+BEGIN
+{
+	trace(self->x);
+}
