@@ -47,6 +47,8 @@ pub struct Lexer<'a> {
     /// What lies before has reported its mistakes and control lines already.
     reported: usize,
     args: &'a MacroArgs,
+    /// `-x defaultargs`, or the pragma, which counts from its line on.
+    default_args: bool,
     pub diags: Vec<Diag>,
     pub controls: Vec<Control>,
     /// Which of `$0`, `$1`, … were named.
@@ -56,7 +58,18 @@ pub struct Lexer<'a> {
 impl<'a> Lexer<'a> {
     pub fn new(file: u16, text: &'a [u8], args: &'a MacroArgs) -> Self {
         let used = vec![false; args.argv.len() + 1];
-        Lexer { file, text, pos: 0, reported: 0, args, diags: Vec::new(), controls: Vec::new(), used }
+        let default_args = args.default_args;
+        Lexer {
+            file,
+            text,
+            pos: 0,
+            reported: 0,
+            args,
+            default_args,
+            diags: Vec::new(),
+            controls: Vec::new(),
+            used,
+        }
     }
 
     pub fn pos(&self) -> u32 {
@@ -215,6 +228,12 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
+        let texts: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();
+        if let ["pragma", "D", "option", option @ ("defaultargs" | "argref")] = texts.as_slice() {
+            // The two options that change what later tokens are; all others are the checker's.
+            self.default_args |= *option == "defaultargs";
+            self.used.fill(true);
+        }
         if start >= self.reported {
             self.controls.push(Control { words, span: self.span(start) });
             self.reported = self.pos;
@@ -348,7 +367,7 @@ impl<'a> Lexer<'a> {
             Some(value) => value,
             None => {
                 let name = String::from_utf8_lossy(self.word(self.span(start))).into_owned();
-                if !args.default_args {
+                if !self.default_args {
                     let message = format!("macro argument {name} is not defined");
                     if let Some(diag) = self.report(start, Tag::MacroUndef, message) {
                         diag.label = Some(match args.argv.len() {
