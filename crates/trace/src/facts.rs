@@ -69,7 +69,10 @@ impl Facts {
             cure: "this needs a kernel with CONFIG_DEBUG_INFO_BTF (and sysfs mounted)",
         };
         let read = || {
-            let bytes = fs::read(VMLINUX_BTF).map_err(|e| error(e.to_string()))?;
+            let path = Path::new(VMLINUX_BTF);
+            let bytes = crate::sys::read_by_map(path)
+                .or_else(|_| fs::read(path))
+                .map_err(|e| error(e.to_string()))?;
             Btf::parse(bytes).map(Arc::new).map_err(|e| error(e.to_string()))
         };
         self.btf.get_or_init(read).as_ref().map_err(FactError::clone)

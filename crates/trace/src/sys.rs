@@ -8,7 +8,7 @@ pub mod names;
 mod perf;
 pub mod process;
 
-pub use mem::{Shared, page_size};
+pub use mem::{Shared, page_size, read_by_map};
 pub use perf::{PerfType, PerfWhere, perf_cpu_clock, perf_probe, perf_probe_type};
 
 use libbpf_sys as bpf;
