@@ -104,6 +104,8 @@ struct Checker<'a> {
     poisoned: HashSet<String>,
     /// The global that the statement at hand is creating: not readable yet.
     pending: Option<String>,
+    /// An action inside the expression at hand; refused when nothing else is wrong.
+    nested_action: Option<Diag>,
     /// Inline parameters in force, innermost last.
     params: Vec<HashMap<String, Val>>,
     /// The probes of the clause at hand; empty outside clauses.
@@ -136,6 +138,7 @@ impl<'a> Checker<'a> {
             assoc_keys: Vec::new(),
             poisoned: HashSet::new(),
             pending: None,
+            nested_action: None,
             params: Vec::new(),
             probes: Vec::new(),
             region: None,

@@ -141,7 +141,6 @@ tags! {
     PrintfArgExtra "D_PRINTF_ARG_EXTRA" "more arguments than conversions";
     PrintfArgFmt "D_PRINTF_ARG_FMT" "the format is not a string constant";
     PrintfFmtEmpty "D_PRINTF_FMT_EMPTY" "the format is empty";
-    PrintfFmt "D_PRINTF_FMT" "the format has a conversion that does not exist (a tag of lkd's own)";
 
     DeclCharattr "D_DECL_CHARATTR" "short or long char";
     DeclVoidattr "D_DECL_VOIDATTR" "void with short, long, signed or unsigned";

@@ -202,6 +202,9 @@ impl Checker<'_> {
         }
         let v = self.expr(base)?;
         let v = self.decay(v);
+        if self.types.is_string(v.t) {
+            return self.unbuilt(span, "single characters of strings");
+        }
         let ([n], true) = (index, self.is_pointer(&v)) else {
             let ty = self.name_of(&v);
             let text = if index.len() == 1 {

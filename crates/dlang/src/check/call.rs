@@ -5,7 +5,7 @@ use crate::diag::{Diag, Tag};
 use crate::facts::ArgTypes;
 use crate::names::{self, Row, Unbuilt, What};
 use crate::options::nearest;
-use crate::program::{ExprKind, ProbePattern, Subr};
+use crate::program::{ExprKind, ProbePattern, Subr, Ty};
 use crate::span::Span;
 use crate::types::{Kind, TypeId};
 
@@ -22,14 +22,31 @@ impl Checker<'_> {
         let row = self.function(name, name_span)?;
         match row.what {
             What::Subr(subr) => self.subroutine(subr, row, args, span),
-            What::Action(_) | What::Unbuilt(Unbuilt::Action) => {
+            What::Action(act) => {
+                // Its own mistakes first, then those of what wants its value; D_CG_EXPR is for what nothing else minds.
+                self.action(act, row, args, span)?;
                 let text =
                     format!("{name}( ) may not be called from a D expression (D program context required)");
                 let diag = Diag::new(Tag::CgExpr, span, text)
                     .help(format!("{name}() is an action: a statement of its own"));
-                Err(self.report(diag))
+                self.nested_action.get_or_insert(diag);
+                let t = self.types.void();
+                Ok(Val { e: expr(ExprKind::Int(0), Ty::Void, span), t, place: Place::None })
             }
             _ => self.unbuilt_call(row, name_span),
+        }
+    }
+
+    /// Is this the nothing that an action yields?
+    pub(super) fn is_action(&self, v: &Val) -> bool {
+        self.nested_action.is_some() && v.e.ty == Ty::Void
+    }
+
+    /// Ends an expression: an action in it that no operator has refused is refused now.
+    pub(super) fn finish<T>(&mut self, checked: R<T>) -> R<T> {
+        match (checked, self.nested_action.take()) {
+            (Ok(_), Some(diag)) => Err(self.report(diag)),
+            (checked, _) => checked,
         }
     }
 
@@ -122,7 +139,8 @@ impl Checker<'_> {
 
     fn argument(&mut self, v: Val, want: &str) -> Option<Val> {
         if want == "const char *" {
-            return self.as_string(v);
+            // A null pointer is a string that faults when it is read.
+            return if self.is_null(&v) { Some(self.string_at(v)) } else { self.as_string(v) };
         }
         let t = self.prototype_type(want);
         // A pointer is a user address as good as an integer: `copyinstr(args[0])`.

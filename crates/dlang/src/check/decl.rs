@@ -9,6 +9,7 @@ use crate::program::VarRef;
 use crate::span::Span;
 use crate::types::{Body, FieldError, IntType, Kind, Rank, TypeId};
 
+use super::value::{Place, Val};
 use super::vars::Scope;
 use super::{Checker, Global, R, Thread};
 
@@ -47,13 +48,43 @@ impl Checker<'_> {
                     let text = "an associative array may not be part of another type";
                     return self.err(Tag::DeclDynobj, span, text);
                 }
-                Derive::Function { .. } => {
+                Derive::Function { params, .. } => {
+                    self.prototype(params)?;
                     let text = format!("{} (*)()", self.types.name(t));
                     self.types.func(&text)
                 }
             };
         }
         Ok(t)
+    }
+
+    /// The parameters of a function's declaration: D calls no C functions, but what is declared must make sense.
+    fn prototype(&mut self, params: &[ast::Param]) -> R<()> {
+        for param in params {
+            let at = param.ty.span;
+            if let Some(Derive::Keys(_)) = param.ty.derive.first() {
+                return self.err(
+                    Tag::DeclProtoType,
+                    at,
+                    "a function parameter may not be an associative array",
+                );
+            }
+            let t = self.type_name(&param.ty)?;
+            if !matches!(self.types.base(t), Kind::Void) {
+                continue;
+            }
+            if params.len() > 1 {
+                return self.err(
+                    Tag::DeclProtoVoid,
+                    at,
+                    "void must be the sole parameter in a function declaration",
+                );
+            }
+            if param.name.is_some() {
+                return self.err(Tag::DeclProtoName, at, "void parameter may not have a name");
+            }
+        }
+        Ok(())
     }
 
     fn spec(&mut self, spec: &TypeSpec) -> R<TypeId> {
@@ -94,7 +125,8 @@ impl Checker<'_> {
 
     /// The BTF that a back-quoted type names.
     fn scope_source(&mut self, module: Option<&str>, name: &str, span: Span) -> R<Option<u16>> {
-        let module = module.filter(|m| !matches!(*m, "vmlinux" | "unix" | "genunix"));
+        // `C` and `D` are the scopes of C's own and the script's types.
+        let module = module.filter(|m| !matches!(*m, "vmlinux" | "unix" | "genunix" | "C" | "D"));
         match module {
             None => Ok(None),
             Some(m) => match self.source(Some(m)) {
@@ -181,9 +213,12 @@ impl Checker<'_> {
                 spans.push(name.name_span);
             }
         }
+        let kinds: Vec<TypeId> = members.iter().map(|(_, ty, _)| *ty).collect();
         let Err((at, error)) = self.types.define_composite(t, members) else { return Ok(t) };
         let place = spans.get(at).copied().unwrap_or(span);
+        let void = kinds.get(at).is_some_and(|ty| matches!(self.types.base(*ty), Kind::Void));
         let (tag, text) = match error {
+            FieldError::Incomplete if void => (Tag::DeclVoidobj, "cannot have void member"),
             FieldError::Incomplete => (Tag::DeclIncomplete, "member is of an incomplete type"),
             FieldError::BitType => (Tag::DeclBftype, "invalid type for bit-field: it must be an integer"),
             FieldError::BitWidth => (Tag::DeclBfsize, "bit-field too big for type"),
@@ -199,6 +234,10 @@ impl Checker<'_> {
             "positive integral constant expression expected as bit-field size",
         )?;
         match u8::try_from(n) {
+            _ if n < 0 => {
+                let text = "positive integral constant expression expected as bit-field size";
+                self.err(Tag::DeclBfconst, width.span, text)
+            }
             Ok(n) if n <= 64 => Ok(n),
             _ => self.err(Tag::DeclBfsize, width.span, "bit-field too big for type"),
         }
@@ -219,6 +258,15 @@ impl Checker<'_> {
         if !tag.is_empty() && self.types.own_enum_tag(tag).is_some() {
             return self.err(Tag::DeclTypered, span, format!("type redeclared: enum {tag}"));
         }
+        // An enumerator may use those before it.
+        self.params.push(std::collections::HashMap::new());
+        let values = self.enumerators(body);
+        self.params.pop();
+        let values = values?;
+        Ok(self.types.declare_enum(tag, Some(values)))
+    }
+
+    fn enumerators(&mut self, body: &[ast::Enumerator]) -> R<Vec<(String, i128)>> {
         let mut values: Vec<(String, i128)> = Vec::with_capacity(body.len());
         let mut next: i128 = 0;
         for item in body {
@@ -226,18 +274,23 @@ impl Checker<'_> {
                 let text = "enumerator value must be an integral constant expression";
                 next = self.constant(value, Tag::DeclEnconst, text)?;
             }
-            if i32::try_from(next).is_err() && u32::try_from(next).is_err() {
+            if i32::try_from(next).is_err() {
                 let text = format!("enumerator {} value overflows INT_MAX", item.name);
                 return self.err(Tag::DeclEnoflow, item.span, text);
             }
-            if self.types.own_enumerator(&item.name).is_some() || values.iter().any(|(n, _)| *n == item.name)
-            {
+            let before = self.params.last().is_some_and(|p| p.contains_key(&item.name));
+            if before || self.types.own_enumerator(&item.name).is_some() {
                 return self.err(Tag::DeclIdred, item.span, format!("enumerator redeclared: {}", item.name));
             }
             values.push((item.name.clone(), next));
+            let t = self.types.c_int();
+            let e = super::value::int_const(next as u64, super::value::INT, item.span);
+            if let Some(known) = self.params.last_mut() {
+                known.insert(item.name.clone(), Val { e, t, place: Place::None });
+            }
             next += 1;
         }
-        Ok(self.types.declare_enum(tag, Some(values)))
+        Ok(values)
     }
 
     /// A declaration at the top of the script.
@@ -315,7 +368,9 @@ impl Checker<'_> {
                 return self.unbuilt(span, "variables that hold a struct, union or array by value");
             }
             Kind::Float { .. } => return self.unbuilt(span, "floating-point variables"),
-            Kind::Func { .. } | Kind::Opaque { .. } => {
+            // A function's declaration makes nothing.
+            Kind::Func { .. } => return Ok(()),
+            Kind::Opaque { .. } => {
                 let text = format!("cannot have an object of type {}: {shown}", self.types.name(t));
                 return self.err(Tag::DeclDynobj, span, text);
             }
@@ -369,6 +424,9 @@ impl Checker<'_> {
         let mut key_types = Vec::with_capacity(keys.len());
         for key in keys {
             let k = self.type_name(key)?;
+            if matches!(self.types.base(k), Kind::Void) {
+                return self.err(Tag::DeclProtoType, key.span, "void may not be used as an array key");
+            }
             if !self.types.is_scalar(k) && !self.types.is_string(k) {
                 let text = format!("{} may not be used as a key of {shown}", self.types.name(k));
                 return self.err(Tag::KeyType, key.span, text);

@@ -1,12 +1,13 @@
 //! Expressions, form by form: constants, names, casts, `sizeof`, `offsetof`, `?:`.
 
 use crate::ast::{self, Designator, ExprKind as A, TypeName};
+use crate::constants;
 use crate::diag::{Diag, Tag};
 use crate::names::{self, What};
 use crate::options::nearest;
 use crate::program::{Builtin, ExprKind, Ty};
 use crate::span::Span;
-use crate::types::{IntType, Kind, TypeId, Types};
+use crate::types::{Body, IntType, Kind, TypeId, Types};
 
 use super::value::{Place, Val, const_of, convert, int_const, truth, ty_of_int};
 use super::vars::Scope;
@@ -113,6 +114,10 @@ impl Checker<'_> {
         if let Some(row) = names::find(name) {
             return self.builtin(row, span);
         }
+        if let Some(value) = constants::find(name) {
+            let t = self.types.c_int();
+            return Ok(Val { e: int_const(value as u64, super::value::INT, span), t, place: Place::None });
+        }
         if let Some((t, value)) = self.types.find_enumerator(name) {
             // In C an enumerator is an int wherever it fits one, whatever the enum's own type.
             let t = if i32::try_from(value).is_ok() { self.types.c_int() } else { t };
@@ -129,6 +134,7 @@ impl Checker<'_> {
         let diag =
             Diag::new(Tag::IdentUndef, span, format!("failed to resolve {name}: Unknown variable name"));
         let known = names::TABLE.iter().filter(|r| !names::is_function(r.what)).map(|r| r.name);
+        let known = known.chain(constants::names()).map(|name| -> &str { name });
         let near = nearest(name, known.chain(self.globals.keys().map(String::as_str))).map(str::to_owned);
         let diag = match near {
             Some(near) => diag.help(format!("did you mean `{near}`?")),
@@ -197,6 +203,9 @@ impl Checker<'_> {
     fn comma(&mut self, first: &ast::Expr, second: &ast::Expr, span: Span) -> R<Val> {
         let a = self.expr(first)?;
         let b = self.expr(second)?;
+        if self.is_action(&a) || self.is_action(&b) {
+            return self.err(Tag::OpAct, span, "operator , operands cannot be actions");
+        }
         let ty = b.e.ty;
         let kind = ExprKind::Comma(Box::new(a.e), Box::new(b.e));
         Ok(Val { e: super::value::expr(kind, ty, span), t: b.t, place: Place::None })
@@ -208,6 +217,11 @@ impl Checker<'_> {
         let b = self.expr(els)?;
         if !self.types.is_scalar(c.t) {
             return self.err(Tag::OpScalar, cond.span, "operator ?: expression must be of scalar type");
+        }
+        if self.is_action(&a) || self.is_action(&b) {
+            let diag = Diag::new(Tag::OpAct, span, "action cannot be used in a conditional context")
+                .help("if (…) { … } else { … } chooses between actions");
+            return Err(self.report(diag));
         }
         let (a, b, ty, t) = self.ternary_type(a, b, span)?;
         if let Some(n) = const_of(&c.e) {
@@ -311,7 +325,7 @@ impl Checker<'_> {
 
     fn offsetof(&mut self, ty: &TypeName, path: &[Designator], span: Span) -> R<Val> {
         let outer = self.type_name(ty)?;
-        if self.types.composite(outer).is_none() {
+        if matches!(self.types.composite(outer).map(|c| &c.body), None | Some(Body::Forward)) {
             return self.err(Tag::OffsetofType, ty.span, "offsetof operand must be a struct or union type");
         }
         let (mut at, mut bits, mut bit_field) = (outer, 0u64, false);

@@ -190,6 +190,18 @@ impl Checker<'_> {
         let (a, b) = (self.decay(a), self.decay(b));
         let (pa, pb) = (self.is_pointer(&a), self.is_pointer(&b));
         let (ia, ib) = (self.promoted(&a).is_some(), self.promoted(&b).is_some());
+        let pointer = if pa { &a } else { &b };
+        let to = self.types.target(pointer.t);
+        if to.is_some_and(|t| matches!(self.types.base(t), Kind::Void | Kind::Func { .. })) {
+            let (x, y) = (self.name_of(&a), self.name_of(&b));
+            let text = format!("operands have incompatible types: \"{x}\" {} \"{y}\"", spelling(op));
+            let diag =
+                Diag::new(Tag::OpIncompat, span, text).help("cast the pointer first: (char *) counts bytes");
+            return Err(self.report(diag));
+        }
+        if (self.types.is_string(a.t) && ib) || (ia && self.types.is_string(b.t)) {
+            return self.unbuilt(span, "strings moved like pointers");
+        }
         match op {
             _ if ia && ib => self.arithmetic(op, a, b, span),
             _ if pa && ib => self.pointer_plus(op, a, b, span),
@@ -260,6 +272,13 @@ impl Checker<'_> {
                 }
                 _ => expr(ExprKind::StrCompare(cmp, Box::new(x.e), Box::new(y.e)), INT, span),
             };
+            return Ok(self.int_val(e));
+        }
+        // An unset string is empty, so comparing with NULL asks whether it is set.
+        if strings && matches!(cmp, CmpOp::Eq | CmpOp::Ne) && (self.is_null(&a) || self.is_null(&b)) {
+            let s = if self.is_null(&a) { b } else { a };
+            let empty = expr(ExprKind::Str(Vec::new()), Ty::Str { size: 1 }, span);
+            let e = expr(ExprKind::StrCompare(cmp, Box::new(s.e), Box::new(empty)), INT, span);
             return Ok(self.int_val(e));
         }
         if !strings {

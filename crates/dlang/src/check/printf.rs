@@ -19,19 +19,16 @@ impl Checker<'_> {
         };
         let A::Str(text) = &first.kind else {
             let v = self.expr(first)?;
-            let diag = Diag::new(
-                Tag::PrintfArgFmt,
-                first.span,
-                "printf( ) argument #1 is incompatible with prototype",
-            )
-            .label(format!("this is {}", self.name_of(&v)))
-            .note("prototype: string constant");
+            let tag = if self.types.is_string(v.t) { Tag::PrintfArgFmt } else { Tag::ProtoArg };
+            let diag = Diag::new(tag, first.span, "printf( ) argument #1 is incompatible with prototype")
+                .label(format!("this is {}", self.name_of(&v)))
+                .note("prototype: string constant");
             return Err(self.report(diag));
         };
         let format = match Format::parse(text) {
             Ok(format) => format,
             Err(error) => {
-                let diag = Diag::new(Tag::PrintfFmt, first.span, error.to_string());
+                let diag = Diag::new(Tag::Syntax, first.span, error.to_string());
                 return Err(self.report(diag));
             }
         };

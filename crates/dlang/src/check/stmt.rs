@@ -23,11 +23,14 @@ impl Checker<'_> {
             A::Call { name, name_span, args } => {
                 let row = self.function(name, *name_span)?;
                 match row.what {
-                    What::Action(act) => self.action(act, row, args, e.span),
+                    What::Action(act) => {
+                        let checked = self.action(act, row, args, e.span);
+                        self.finish(checked)
+                    }
                     What::Unbuilt(Unbuilt::Action | Unbuilt::Aggregating) => {
                         self.unbuilt_call(row, *name_span)
                     }
-                    _ => Ok(Stmt::Eval(self.expr(e)?.e)),
+                    _ => self.evaluate(e),
                 }
             }
             A::Assign { target, .. } if matches!(target.kind, A::Agg { .. }) => {
@@ -39,16 +42,21 @@ impl Checker<'_> {
                 .help("count in a global variable: n++");
                 Err(self.report(diag))
             }
-            _ => Ok(Stmt::Eval(self.expr(e)?.e)),
+            _ => self.evaluate(e),
         }
     }
 
-    fn action(&mut self, act: Act, row: &Row, args: &[ast::Expr], span: Span) -> R<Stmt> {
+    fn evaluate(&mut self, e: &ast::Expr) -> R<Stmt> {
+        let checked = self.expr(e);
+        Ok(Stmt::Eval(self.finish(checked)?.e))
+    }
+
+    pub(super) fn action(&mut self, act: Act, row: &Row, args: &[ast::Expr], span: Span) -> R<Stmt> {
         let kind = match act {
             Act::Trace => self.trace(row, args, span)?,
             Act::Printf => self.printf(row, args, span)?,
             Act::Exit => ActionKind::Exit(self.one(row, args, span)?),
-            Act::Stack => self.stack(args)?,
+            Act::Stack => self.stack(row, args, span)?,
             Act::Lkd => self.lkd(row, args, span)?,
             Act::Raise => {
                 let signal = self.one(row, args, span)?;
@@ -107,25 +115,17 @@ impl Checker<'_> {
         }
     }
 
-    fn stack(&mut self, args: &[ast::Expr]) -> R<ActionKind> {
+    fn stack(&mut self, row: &Row, args: &[ast::Expr], span: Span) -> R<ActionKind> {
         let default = self.program.options.number(Opt::Stackframes).unwrap_or(20).clamp(1, MAX_FRAMES);
-        let frames = match args {
-            [] => default,
-            [frames] => {
-                let text = "stack( ) size must be a non-zero positive integral constant expression";
-                let n = self.constant(frames, Tag::StackSize, text)?;
-                match u64::try_from(n) {
-                    Ok(n) if n > 0 => n.min(MAX_FRAMES),
-                    _ => return self.err(Tag::StackSize, frames.span, text),
+        let frames = match self.arguments(row, args, span)?.pop() {
+            None => default,
+            Some(v) => match const_of(&v.e).map(|n| n as i64) {
+                Some(n) if n > 0 => (n as u64).min(MAX_FRAMES),
+                _ => {
+                    let text = "stack( ) size must be a non-zero positive integral constant expression";
+                    return self.err(Tag::StackSize, v.e.span, text);
                 }
-            }
-            [_, extra, ..] => {
-                return self.err(
-                    Tag::StackProto,
-                    extra.span,
-                    "stack( ) prototype mismatch: too many arguments",
-                );
-            }
+            },
         };
         Ok(ActionKind::Stack { frames: frames as u32 })
     }

@@ -60,8 +60,21 @@ impl Checker<'_> {
 
     /// No `if`: the body first, since the predicate may read what the body declares.
     fn whole_clause(&mut self, cut: &mut Cut<'_>) {
-        let stmts = self.block(cut.clause.body.iter());
+        let (said, poisoned) = (self.diags.len(), self.poisoned.clone());
+        let mut stmts = self.block(cut.clause.body.iter());
+        // But the body may read what the predicate assigns; then the other way round.
+        let undefined = |d: &Diag| matches!(d.tag, Tag::IdentUndef | Tag::VarUndef);
+        let again = cut.clause.predicate.is_some()
+            && self.diags.len() > said
+            && self.diags.iter().skip(said).all(undefined);
+        if again {
+            self.diags.truncate(said);
+            self.poisoned = poisoned;
+        }
         let predicate = cut.clause.predicate.as_ref().and_then(|p| self.predicate(p).ok());
+        if again {
+            stmts = self.block(cut.clause.body.iter());
+        }
         cut.push(Vec::new(), predicate, stmts, cut.clause.span);
     }
 
@@ -136,7 +149,8 @@ impl Checker<'_> {
     fn predicate(&mut self, cond: &ast::Expr) -> R<Expr> {
         self.region = Some(Region::Predicate);
         self.nodes = 0;
-        let checked = self.expr(cond).and_then(|v| {
+        let checked = self.expr(cond);
+        let checked = self.finish(checked).and_then(|v| {
             if self.types.is_scalar(v.t) {
                 return Ok(v.e);
             }

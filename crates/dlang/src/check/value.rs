@@ -186,8 +186,10 @@ impl Checker<'_> {
         matches!(self.types.base(v.t), Kind::Ptr(_) | Kind::Array { .. })
     }
 
+    /// C's null pointer constants: 0 and `(void *)0`.
     pub(super) fn is_null(&self, v: &Val) -> bool {
-        const_of(&v.e) == Some(0) && self.types.as_int(v.t).is_some()
+        let void = self.types.target(v.t).is_some_and(|t| matches!(self.types.base(t), Kind::Void));
+        const_of(&v.e) == Some(0) && (void || self.types.as_int(v.t).is_some())
     }
 
     /// Do two values meet as pointers: to one type, or one to void, or one the constant 0?

@@ -370,6 +370,10 @@ impl Checker<'_> {
 
     fn assign_value(&mut self, place: Target, value: &ast::Expr, span: Span) -> R<Val> {
         let v = self.expr(value)?;
+        if self.is_action(&v) {
+            return self.finish(Ok(v));
+        }
+        let v = if matches!(self.types.base(v.t), Kind::Func { .. }) { self.decay(v) } else { v };
         let known = match &place {
             Target::Scalar { known, .. } => known.and_then(|k| self.var_type(k)),
             Target::Element { known, .. } => known.and_then(|k| self.assoc_types.get(k as usize).copied()),
@@ -391,7 +395,6 @@ impl Checker<'_> {
     fn storable(&mut self, v: &Val, span: Span) -> R<TypeId> {
         match self.types.base(v.t) {
             Kind::Int(_) | Kind::Enum(_) | Kind::Ptr(_) | Kind::Str => Ok(v.t),
-            Kind::Func { .. } => Ok(self.types.ptr(v.t)),
             Kind::Array { .. } => {
                 let ty = self.name_of(v);
                 let text = format!("operator = may not be applied to operand of type \"{ty}\"");
@@ -407,7 +410,7 @@ impl Checker<'_> {
                 span,
                 "variables that hold a struct or union by value (a pointer to it can be kept)",
             ),
-            Kind::Void | Kind::Float { .. } | Kind::Opaque { .. } | Kind::Typedef { .. } => {
+            _ => {
                 let ty = self.name_of(v);
                 self.err(Tag::OpIncompat, span, format!("a variable cannot hold a value of type \"{ty}\""))
             }
