@@ -59,7 +59,10 @@ pub enum Place {
     Both,
     /// Only the command line: it decides how the script is read at all.
     CommandLine,
-    /// DTrace's, understood, not built in this version.
+    /// DTrace's, taken from both and without effect: what it tunes is not there (aggregations, speculations) or needs no
+    /// tuning. A script that sets it means the same without.
+    Idle,
+    /// DTrace's, understood, not built in this version, and a script that sets it would not get what it asks for.
     Unbuilt,
 }
 
@@ -98,61 +101,61 @@ options! {
     Lkdbuf "lkdbuf" Size "", Both "memory for the pages of a live dump; unset: by the machine's size";
     Lkdpath "lkdpath" Text "", Both "directory for live dumps";
     Lkdformat "lkdformat" DumpFormat "kdump-zstd", Both "file format of live dumps";
-    Aggsize "aggsize" Size "4m", Unbuilt "aggregation buffer per CPU";
-    Aggrate "aggrate" Rate "1s", Unbuilt "how often aggregations are read";
-    Aggsortkey "aggsortkey" Flag "", Unbuilt "sort aggregations by key";
-    Aggsortkeypos "aggsortkeypos" Number "", Unbuilt "the key to sort by";
-    Aggsortpos "aggsortpos" Number "", Unbuilt "the aggregation to sort by";
-    Aggsortrev "aggsortrev" Flag "", Unbuilt "sort the other way round";
-    Agghist "agghist" Flag "", Unbuilt "draw aggregations as histograms";
-    Aggpack "aggpack" Flag "", Unbuilt "draw narrow histograms";
-    Aggzoom "aggzoom" Flag "", Unbuilt "draw histograms to the largest value";
-    Aggpercpu "aggpercpu" Flag "", Unbuilt "show aggregations by CPU";
-    Amin "amin" Text "", Unbuilt "lowest stability that a script may use";
-    Argref "argref" Flag "", Unbuilt "allow macro arguments that are never used";
-    Cleanrate "cleanrate" Rate "101hz", Unbuilt "how often freed variables are collected";
-    Core "core" Flag "", Unbuilt "dump core when the compiler fails";
+    Aggsize "aggsize" Size "4m", Idle "aggregation buffer per CPU";
+    Aggrate "aggrate" Rate "1s", Idle "how often aggregations are read";
+    Aggsortkey "aggsortkey" Flag "", Idle "sort aggregations by key";
+    Aggsortkeypos "aggsortkeypos" Number "", Idle "the key to sort by";
+    Aggsortpos "aggsortpos" Number "", Idle "the aggregation to sort by";
+    Aggsortrev "aggsortrev" Flag "", Idle "sort the other way round";
+    Agghist "agghist" Flag "", Idle "draw aggregations as histograms";
+    Aggpack "aggpack" Flag "", Idle "draw narrow histograms";
+    Aggzoom "aggzoom" Flag "", Idle "draw histograms to the largest value";
+    Aggpercpu "aggpercpu" Flag "", Idle "show aggregations by CPU";
+    Amin "amin" Text "", Idle "lowest stability that a script may use";
+    Argref "argref" Flag "", Idle "allow macro arguments that are never used";
+    Cleanrate "cleanrate" Rate "101hz", Idle "how often freed variables are collected";
+    Core "core" Flag "", Idle "dump core when the compiler fails";
     Cpppathargs "cppargs" Text "", Unbuilt "arguments for the C preprocessor";
     Ctfpath "ctfpath" Text "", Unbuilt "the kernel's CTF file";
     Ctypes "ctypes" Text "", Unbuilt "write C's types to a file";
     Dtypes "dtypes" Text "", Unbuilt "write D's types to a file";
     Debug "debug" Text "", Unbuilt "debugging messages";
     Disasm "disasm" Number "", Unbuilt "stages to disassemble";
-    Encoding "encoding" Text "", Unbuilt "character set of histograms";
+    Encoding "encoding" Text "", Idle "character set of histograms";
     Evaltime "evaltime" Text "", Unbuilt "when a traced process is looked at";
     Grabanon "grabanon" Flag "", Unbuilt "claim anonymous tracing state";
-    Iregs "iregs" Number "", Unbuilt "integer registers of the virtual machine";
-    Jstackframes "jstackframes" Number "", Unbuilt "most frames of jstack()";
-    Jstackstrsize "jstackstrsize" Size "", Unbuilt "text of jstack()";
+    Iregs "iregs" Number "", Idle "integer registers of the virtual machine";
+    Jstackframes "jstackframes" Number "", Idle "most frames of jstack()";
+    Jstackstrsize "jstackstrsize" Size "", Idle "text of jstack()";
     Kdefs "kdefs" Flag "", Unbuilt "kernel symbols must be known";
     Knodefs "knodefs" Flag "", Unbuilt "kernel symbols may be unknown";
     Late "late" Text "", Unbuilt "when translators are bound";
-    Lazyload "lazyload" Flag "", Unbuilt "load user probes lazily";
+    Lazyload "lazyload" Flag "", Idle "load user probes lazily";
     Ldpath "ldpath" Text "", Unbuilt "the linker";
     Libdir "libdir" Text "", Unbuilt "a directory of D libraries";
     Linkmode "linkmode" Text "", Unbuilt "how kernel symbols are bound";
     Linktype "linktype" Text "", Unbuilt "what -G writes";
     Maxframes "maxframes" Number "", Unbuilt "most frames of any stack";
-    Nolibs "nolibs" Flag "", Unbuilt "leave out the D libraries";
+    Nolibs "nolibs" Flag "", Idle "leave out the D libraries";
     Noresolve "noresolve" Flag "", Unbuilt "show addresses, not symbols";
-    Nspec "nspec" Number "1", Unbuilt "speculations";
-    Pgmax "pgmax" Number "", Unbuilt "processes held at once";
-    Preallocate "preallocate" Size "", Unbuilt "memory taken in advance";
+    Nspec "nspec" Number "1", Idle "speculations";
+    Pgmax "pgmax" Number "", Idle "processes held at once";
+    Preallocate "preallocate" Size "", Idle "memory taken in advance";
     Procfspath "procfspath" Text "", Unbuilt "where procfs is";
-    Quietresize "quietresize" Flag "", Unbuilt "do not tell of shrunk buffers";
-    Scratchsize "scratchsize" Size "256", Unbuilt "scratch memory of a probe";
+    Quietresize "quietresize" Flag "", Idle "do not tell of shrunk buffers";
+    Scratchsize "scratchsize" Size "256", Idle "scratch memory of a probe";
     Setenv "setenv" Text "", Unbuilt "environment of -c's command";
-    Specsize "specsize" Size "4m", Unbuilt "speculation buffer per CPU";
-    Stdc "stdc" Text "", Unbuilt "the C standard of the preprocessor";
+    Specsize "specsize" Size "4m", Idle "speculation buffer per CPU";
+    Stdc "stdc" Text "", Idle "the C standard of the preprocessor";
     Strip "strip" Flag "", Unbuilt "leave out names from -G's output";
     Syslibdir "syslibdir" Text "", Unbuilt "the directory of D libraries";
     Temporal "temporal" Flag "", Unbuilt "sort records of all CPUs by time";
-    Tregs "tregs" Number "", Unbuilt "tuple registers of the virtual machine";
+    Tregs "tregs" Number "", Idle "tuple registers of the virtual machine";
     Udefs "udefs" Flag "", Unbuilt "user symbols must be known";
     Unodefs "unodefs" Flag "", Unbuilt "user symbols may be unknown";
     Unsetenv "unsetenv" Text "", Unbuilt "environment of -c's command";
     Useruid "useruid" Number "", Unbuilt "user of -c's command";
-    Ustackframes "ustackframes" Number "", Unbuilt "most frames of ustack()";
+    Ustackframes "ustackframes" Number "", Idle "most frames of ustack()";
 }
 
 /// Who set a value; the command line outranks the script.
@@ -322,6 +325,7 @@ mod tests {
         assert_eq!(set("zzzzzzzz", None, Origin::Script), OptionError::Name(None));
         assert_eq!(set("bufsize", Some("4x"), Origin::Script), OptionError::Value(Kind::Size));
         assert_eq!(set("cpp", None, Origin::Script), OptionError::Context);
-        assert_eq!(set("aggsize", Some("1m"), Origin::CommandLine), OptionError::Unbuilt);
+        assert_eq!(set("temporal", None, Origin::CommandLine), OptionError::Unbuilt);
+        assert_eq!(set("aggsize", Some("lots"), Origin::Script), OptionError::Value(Kind::Size));
     }
 }
