@@ -75,19 +75,19 @@ options! {
     Strsize "strsize" Size "256", Both "longest string, its NUL included";
     Bufsize "bufsize" Size "4m", Both "principal buffer per CPU";
     Bufpolicy "bufpolicy" Policy "switch", Both "what a full principal buffer does";
-    Bufresize "bufresize" Text "auto", Both "whether buffers may be made smaller when memory is short";
-    Switchrate "switchrate" Rate "1s", Both "longest time between two reads of the buffers";
-    Statusrate "statusrate" Rate "1s", Both "how often drops are looked at";
+    Bufresize "bufresize" Text "auto", Idle "whether buffers may be made smaller when memory is short";
+    Switchrate "switchrate" Rate "1s", Idle "longest time between two reads of the buffers";
+    Statusrate "statusrate" Rate "1s", Idle "how often drops are looked at";
     Dynvarsize "dynvarsize" Size "1m", Both "space for thread-local variables and associative arrays";
     Stackframes "stackframes" Number "20", Both "most frames of stack()";
     Stackindent "stackindent" Number "14", Both "columns before a stack frame";
-    Cpu "cpu" Number "", Both "trace on this CPU only";
+    Cpu "cpu" Number "", Unbuilt "trace on this CPU only";
     Defaultargs "defaultargs" Flag "", Both "macro arguments that were not given are 0 or empty";
     Zdefs "zdefs" Flag "", Both "allow probe descriptions that match nothing";
     Rawbytes "rawbytes" Flag "", Both "print untyped memory as bytes, never as text";
-    Version "version" Text "", Both "the version of D that the script was written for";
-    Verbose "verbose" Flag "", Both "show the compiled program";
-    Empty "empty" Flag "", Both "allow a script without clauses";
+    Version "version" Text "", Idle "the version of D that the script was written for";
+    Verbose "verbose" Flag "", Unbuilt "show the compiled program";
+    Empty "empty" Flag "", Unbuilt "allow a script without clauses";
     Bpflog "bpflog" Flag "", Both "show the verifier's log of a rejected program";
     Tree "tree" Number "0", CommandLine "show the program at a stage of the compiler";
     Cpp "cpp" Flag "", CommandLine "run the C preprocessor over the script first";
@@ -96,7 +96,7 @@ options! {
     Define "define" Text "", CommandLine "a name for the C preprocessor";
     Undef "undef" Text "", CommandLine "a name that the C preprocessor forgets";
     Incdir "incdir" Text "", CommandLine "a directory for the C preprocessor";
-    Pspec "pspec" Flag "", CommandLine "read `name{` as a probe description";
+    Pspec "pspec" Flag "", Unbuilt "read `name{` as a probe description";
     Lkdmaxpause "lkdmaxpause" Rate "500ms", Both "longest time that lkd() may hold the machine";
     Lkdbuf "lkdbuf" Size "", Both "memory for the pages of a live dump; unset: by the machine's size";
     Lkdpath "lkdpath" Text "", Both "directory for live dumps";
@@ -244,6 +244,10 @@ impl Options {
             _ => {}
         }
         let value = parse(row.kind, value).ok_or(OptionError::Value(row.kind))?;
+        // The other policies keep the first or the last records of a run; here all are delivered or counted.
+        if row.opt == Opt::Bufpolicy && value != Value::Text("switch".into()) {
+            return Err(OptionError::Unbuilt);
+        }
         if row.opt == Opt::Strsize && !matches!(value, Value::Number(2..=65536)) {
             return Err(OptionError::Value(row.kind));
         }
