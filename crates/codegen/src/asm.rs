@@ -2,6 +2,7 @@
 
 use crate::insn::*;
 use crate::object::{Mark, Reloc};
+use std::collections::HashMap;
 
 /// A place to jump to; bound once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,7 +15,7 @@ pub struct Asm {
     marks: Vec<Mark>,
     /// Slot of each label, once bound.
     labels: Vec<Option<usize>>,
-    /// Jumps and calls that still miss their distance.
+    /// Jumps and calls that still miss their distance, stores that miss a slot.
     fixups: Vec<(usize, Label)>,
 }
 
@@ -152,25 +153,71 @@ impl Asm {
         self.push(Insn::new(cond as u8 | X | if wide { JMP } else { JMP32 }, a, b, 0, 0));
     }
 
-    /// Can control reach the next instruction from the one before?
-    pub fn falls_through(&self) -> bool {
-        let at = self.insns.len();
-        let ends = self.insns.last().is_some_and(|i| i.op == EXIT || i.op == JMP);
-        !ends || self.labels.contains(&Some(at))
+    /// `*(u32 *)(dst + off) = slot of the label`, to say where something happened.
+    pub fn store_slot(&mut self, dst: Reg, off: i32, label: Label) {
+        self.fixups.push((self.insns.len(), label));
+        self.store_imm(Size::B4, dst, off, 0);
     }
 
+    /// Fills the distances in. Code that no path reaches goes away: the verifier refuses a program that has any.
     pub fn finish(mut self) -> Result<Assembled, TooFar> {
-        for &(at, label) in &self.fixups {
-            let to = self.labels.get(label.0).copied().flatten();
-            debug_assert!(to.is_some(), "a label that is jumped to is bound");
-            let by = to.unwrap_or(at + 1) as i64 - (at as i64 + 1);
-            let insn = &mut self.insns[at];
-            if insn.op == CALL {
-                insn.imm = i32::try_from(by).map_err(|_| TooFar(at))?;
-            } else {
-                insn.off = i16::try_from(by).map_err(|_| TooFar(at))?;
+        let reached = self.reached();
+        // Slot → its slot once the others are gone.
+        let mut moved = vec![0u32];
+        for &r in &reached {
+            moved.push(moved[moved.len() - 1] + u32::from(r));
+        }
+        let target = |label: &Label| self.labels.get(label.0).copied().flatten().unwrap_or(0);
+        for (from, label) in self.fixups.iter().filter(|(from, _)| reached[*from]) {
+            let to = moved[target(label)];
+            let by = i64::from(to) - (i64::from(moved[*from]) + 1);
+            let insn = &mut self.insns[*from];
+            match insn.op {
+                CALL => insn.imm = i32::try_from(by).map_err(|_| TooFar(*from))?,
+                op if op & 7 == ST => insn.imm = to as i32,
+                _ => insn.off = i16::try_from(by).map_err(|_| TooFar(*from))?,
             }
         }
+        let keep = |insn: u32| reached.get(insn as usize).copied().unwrap_or(false);
+        self.relocs.retain(|r| keep(r.insn));
+        for r in &mut self.relocs {
+            r.insn = moved[r.insn as usize];
+        }
+        for m in &mut self.marks {
+            m.insn = moved[m.insn as usize];
+        }
+        // Of marks without code between them, the last one speaks.
+        let next: Vec<u32> = self.marks.iter().skip(1).map(|m| m.insn).chain([u32::MAX]).collect();
+        let mut next = next.into_iter();
+        self.marks.retain(|m| next.next() != Some(m.insn));
+        let mut kept = reached.iter();
+        self.insns.retain(|_| kept.next().copied().unwrap_or(false));
         Ok(Assembled { insns: self.insns, relocs: self.relocs, marks: self.marks })
+    }
+
+    /// Which slots some path from the start reaches.
+    fn reached(&self) -> Vec<bool> {
+        let jumps: HashMap<usize, usize> = self
+            .fixups
+            .iter()
+            .filter_map(|&(from, label)| Some((from, self.labels.get(label.0).copied().flatten()?)))
+            .collect();
+        let mut reached = vec![false; self.insns.len()];
+        let mut todo = vec![0];
+        while let Some(at) = todo.pop() {
+            let Some(insn) = self.insns.get(at).filter(|_| !reached[at]) else { continue };
+            reached[at] = true;
+            let jumps_on = matches!(insn.class(), JMP | JMP32);
+            if let Some(&to) = jumps.get(&at).filter(|_| jumps_on) {
+                todo.push(to);
+            }
+            if insn.op == LD_IMM64 {
+                reached[at + 1] = true;
+                todo.push(at + 2);
+            } else if insn.op != EXIT && insn.op != JMP {
+                todo.push(at + 1);
+            }
+        }
+        reached
     }
 }

@@ -86,20 +86,20 @@ fn labels_become_distances_both_ways() {
     asm.bind(back);
     asm.jump(Cond::Eq, true, R1, 0, ahead);
     asm.int(R2, 0x1_0000_0000);
-    asm.goto(back);
     asm.call_label(back);
+    asm.goto(back);
     asm.bind(ahead);
     asm.exit();
     let done = asm.finish().unwrap();
     assert_eq!(done.insns.len(), 6);
-    assert_eq!((done.insns[0].off, done.insns[3].off, done.insns[4].imm), (4, -4, -5));
+    assert_eq!((done.insns[0].off, done.insns[3].imm, done.insns[4].off), (4, -4, -5));
 }
 
 #[test]
 fn a_jump_too_far_is_an_error() {
     let mut asm = Asm::default();
     let end = asm.label();
-    asm.goto(end);
+    asm.jump(Cond::Eq, true, R1, 0, end);
     for _ in 0..40_000 {
         asm.mov(R1, R2);
     }
@@ -118,5 +118,28 @@ fn constants_take_the_shortest_form() {
     assert_eq!(
         [slots(0), slots(u64::MAX), slots(0xc000_0001), slots(1 << 32), slots(i64::MIN as u64)],
         [1, 1, 1, 2, 2]
+    );
+}
+
+#[test]
+fn code_that_nothing_reaches_goes_away() {
+    let mut asm = Asm::default();
+    let (end, dead) = (asm.label(), asm.label());
+    asm.mark(None, "start");
+    asm.goto(end);
+    asm.mark(None, "dead");
+    asm.bind(dead);
+    asm.map(R1, "gone");
+    asm.goto(dead);
+    asm.mark(None, "end");
+    asm.bind(end);
+    asm.map(R1, "here");
+    asm.exit();
+    let done = asm.finish().unwrap();
+    assert_eq!((done.insns.len(), done.insns[0].off), (4, 0));
+    assert_eq!(done.relocs.iter().map(|r| (r.insn, r.map.as_str())).collect::<Vec<_>>(), [(1, "here")]);
+    assert_eq!(
+        done.marks.iter().map(|m| (m.insn, m.what.as_str())).collect::<Vec<_>>(),
+        [(0, "start"), (1, "end")]
     );
 }

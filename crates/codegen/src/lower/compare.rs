@@ -115,10 +115,7 @@ impl Gen<'_> {
         if n > size || constant.is_some() {
             self.discard(e)?;
             if constant.unwrap_or(false) == want {
-                let r = self.alloc()?;
-                self.asm.int(r, 0);
-                self.asm.jump(Cond::Eq, true, r, 0, to);
-                self.free(r);
+                self.asm.goto(to);
             }
             return Ok(());
         }

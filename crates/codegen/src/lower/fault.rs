@@ -23,7 +23,8 @@ impl Gen<'_> {
     /// Gives the clause up if `r cond imm`.
     pub fn fault_if(&mut self, cond: Cond, r: Reg, imm: i32, fault: Fault, value: Option<Held>) {
         let label = self.asm.label();
-        let insn = self.asm.here();
+        let insn = self.asm.label();
+        self.asm.bind(insn);
         self.asm.jump(cond, true, r, imm, label);
         self.forks();
         self.learn_faults();
@@ -85,7 +86,7 @@ impl Gen<'_> {
     }
 
     /// The fault's particulars into the frame.
-    fn note_fault(&mut self, code: u32, value: Option<Held>, insn: u32) {
+    fn note_fault(&mut self, code: u32, value: Option<Held>, insn: Label) {
         let at = self.f.fault;
         self.asm.mark(Some(self.clause), format!("clause {}: fault", self.clause));
         match value {
@@ -98,7 +99,7 @@ impl Gen<'_> {
         }
         self.asm.store_imm(Size::B4, R10, at + ERR_WHERE + 4, self.action as i32);
         self.asm.store_imm(Size::B4, R10, at + ERR_WHAT, code as i32);
-        self.asm.store_imm(Size::B4, R10, at + ERR_WHAT + 4, insn as i32);
+        self.asm.store_slot(R10, at + ERR_WHAT + 4, insn);
     }
 
     fn give_up(&mut self, clause: u32, record: bool, next: Label) -> Result<()> {

@@ -109,7 +109,7 @@ pub(super) struct Cold {
 
 pub(super) enum ColdKind {
     /// A fault's code, the illegal value, the jump's slot, whether a record is open.
-    Fault { code: u32, value: Option<Held>, insn: u32, record: bool },
+    Fault { code: u32, value: Option<Held>, insn: Label, record: bool },
     /// Every scratch slot is taken.
     NoScratch,
     /// The ring has no room for the clause's record.
