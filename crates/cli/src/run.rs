@@ -52,7 +52,7 @@ pub fn dtrace(args: Vec<String>, data: Box<dyn Write + '_>, messages: &mut dyn W
         }
     };
     let mut out = Output::new(data, messages, screen.terminal);
-    let mut run = Run { args: &args, out: &mut out, colour: screen.colour };
+    let mut run = Run { args: &args, out: &mut out, colour: screen.colour, bpflog: false };
     let done = match args.mode {
         Mode::Version => run.version(),
         Mode::Header => run.header(),
@@ -66,6 +66,8 @@ struct Run<'r, 'o> {
     args: &'r Args,
     out: &'r mut Output<'o>,
     colour: bool,
+    /// `-x bpflog`: a rejected program's whole log follows its message.
+    bpflog: bool,
 }
 
 impl Run<'_, '_> {
@@ -149,6 +151,7 @@ impl Run<'_, '_> {
         if program.destructive.is_some() && !program.options.flag(Opt::Destructive) {
             return Err(self.fail("could not enable tracing: Destructive actions not allowed"));
         }
+        self.bpflog = program.options.flag(Opt::Bpflog);
         self.open_output()?;
         let object = self.generate(program, binding, facts)?;
         if self.args.disassemble {
@@ -165,7 +168,7 @@ impl Run<'_, '_> {
         let config = Config {
             lkd: lkd.map_err(|why| self.fail(&format!("could not enable tracing: lkd(): {why}")))?,
             targets,
-            bpflog: program.options.flag(Opt::Bpflog),
+            bpflog: self.bpflog,
             ..Config::default()
         };
         let mut session = Session::load(&object, &binding.bound, &compiled.catalog, facts, config)
@@ -303,7 +306,7 @@ impl Run<'_, '_> {
 
     fn failed_to_trace(&mut self, e: &lkd_trace::session::Error) -> Told {
         let told = self.fail(&format!("could not enable tracing: {e}"));
-        if let Some(log) = e.log() {
+        if let Some(log) = e.log().filter(|_| self.bpflog) {
             self.out.detail(log);
         }
         told
