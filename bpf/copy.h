@@ -25,7 +25,8 @@ static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 	__u64 listed = l->wanted < l->room ? l->wanted : l->room;
 	/* look before taking: what nobody takes is found by the writer at the lane's next */
 	if (l->next >= listed) {
-		s->lane++;
+		/* the mask bounds what the verifier, which walks on after the end, would otherwise count without end */
+		s->lane = (s->lane + 1) & (2 * LKD_LANES - 1);
 		return s->lane >= LKD_LANES;
 	}
 	__u64 slot = __sync_fetch_and_add(&c->next_slot, BATCH);

@@ -82,6 +82,7 @@ struct lkd_ctl {
 	struct lkd_lane lanes[LKD_LANES];
 	__u64 stack_base; /* vaddr of the first byte in the stack map */
 	__u64 stack_valid; /* bit i: the i-th KiB could be read */
+	__u64 stack_pages[4]; /* pfn + 1 of each of its pages; 0: not known */
 };
 
 /* The peek program reads many addresses in one call. */
@@ -95,7 +96,7 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 536, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 568, "struct lkd_ctl");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");
 

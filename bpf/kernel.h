@@ -117,8 +117,13 @@ struct pipe_inode_info {
 
 struct mm_struct;
 
+struct vm_struct {
+	struct page **pages;
+};
+
 struct task_struct {
 	void *stack;
+	struct vm_struct *stack_vm_area; /* with CONFIG_VMAP_STACK */
 	struct mm_struct *mm;
 	struct files_struct *files;
 };

@@ -8,6 +8,18 @@
 #ifndef LKD_TRIGGER_H
 #define LKD_TRIGGER_H
 
+/* Which page frame is the i-th of the stack: pfn + 1, or 0. */
+static __always_inline __u64 stack_page(const struct lkd_ctl *c, struct task_struct *task, __u64 base, int i)
+{
+	if (in_direct_map(c, base))
+		return ((base - c->page_offset) >> 12) + i + 1;
+	if (!bpf_core_field_exists(task->stack_vm_area))
+		return 0;
+	struct page **pages = BPF_CORE_READ(task, stack_vm_area, pages), *page = 0;
+	bpf_probe_read_kernel(&page, sizeof(page), pages + i);
+	return in_vmemmap(c, (__u64)page) ? ((__u64)page - c->vmemmap) / PAGE_STRUCT + 1 : 0;
+}
+
 static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot *shot, const struct lkd_request *request,
 				   const void *probe_regs, __u64 frame, __u64 now)
 {
@@ -68,6 +80,8 @@ static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot
 			valid |= 1 << i;
 	c->stack_base = base;
 	c->stack_valid = valid;
+	for (int i = 0; i < LKD_STACK_BYTES / 4096; i++)
+		c->stack_pages[i] = stack_page(c, task, base, i);
 }
 
 static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64 deadline_ns)

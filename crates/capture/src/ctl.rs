@@ -15,6 +15,8 @@ pub const LANES: usize = 4;
 pub const PEEKS: usize = 256;
 /// Bytes of the probing task's kernel stack that the trigger keeps.
 pub const STACK_BYTES: usize = 16384;
+/// Pages of it.
+pub const STACK_PAGES: usize = STACK_BYTES / 4096;
 /// Most pages that the buffer can have: a slot's number has 28 bits, of which one value means "failed".
 pub const MOST_SLOTS: u64 = (1 << 28) - 2;
 
@@ -97,6 +99,7 @@ pub struct Ctl {
     pub lanes: [Lane; LANES],
     pub stack_base: AtomicU64,
     pub stack_valid: AtomicU64,
+    pub stack_pages: [AtomicU64; STACK_PAGES],
 }
 
 /// `enum lkd_state`: where an arming stands.
@@ -217,7 +220,7 @@ const _: () = {
     assert!(offset_of!(Ctl, found) == 264);
     assert!(offset_of!(Ctl, lanes) == 392);
     assert!(offset_of!(Ctl, stack_base) == 520);
-    assert!(size_of::<Ctl>() == 536);
+    assert!(size_of::<Ctl>() == 568);
 };
 
 #[cfg(test)]
@@ -266,6 +269,7 @@ pub mod tests {
             lanes: std::array::from_fn(|_| lane()),
             stack_base: zero(),
             stack_valid: zero(),
+            stack_pages: std::array::from_fn(|_| zero()),
         }
     }
 

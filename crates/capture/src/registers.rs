@@ -5,7 +5,7 @@
 //! it: the return addresses that the kernel's unwinder gave stand in it in order, so the frame's stack pointer is just above
 //! its own.
 
-use lkd_dump::{Regs, Shot};
+use lkd_dump::{PageBytes, Regs, Shot};
 use lkd_kernel::symbols::Symbols;
 
 use crate::unwind::Frame;
@@ -44,6 +44,14 @@ impl Stack {
         }
         let bytes = self.bytes.get(at..at.checked_add(8)?)?;
         Some(u64::from_le_bytes(bytes.try_into().ok()?))
+    }
+
+    /// The bytes of its page of this number, if all were kept.
+    pub fn page(&self, place: usize) -> Option<PageBytes> {
+        let whole = self.valid >> (place.checked_mul(4)?) & 15 == 15;
+        let at = place.checked_mul(4096)?;
+        let bytes = self.bytes.get(at..at.checked_add(4096)?)?;
+        if whole { bytes.try_into().ok() } else { None }
     }
 
     /// Whether it is on this stack.

@@ -51,7 +51,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     // The counts again: the pass may just have been finished.
     let counted = read_shot(&writer.shot, writer.ctl()?)?;
     shot.pages = lkd_dump::PageCounts { frozen: shot.pages.frozen, ..counted.pages };
-    registers(writer, &mut shot);
+    let stack = registers(writer, &mut shot)?;
 
     let report = Report::begin(&writer.root, &writer.component, shot.realtime_ns)
         .map_err(|error| Error::io(format!("making a report in {}", writer.root.display()), error))?;
@@ -67,7 +67,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         control.ctl().ok_or_else(|| Error::Machine("the engine's control block is too short".into()))?;
     let unlisted = Unlisted { classes, units, kept: get(&ctl.classes_kept) };
     let unlisted = (get(&ctl.overflow) > 0).then_some(&unlisted);
-    let held = Held { ctl, list, unlisted, pages, begun: &begun, drained_ns };
+    let held = Held { ctl, list, unlisted, pages, begun: &begun, drained_ns, stack: &stack };
     let mut source = Captured::new(&held, peeker, shot).map_err(|error| Error::Machine(error.to_string()))?;
     source.describe(told);
     let total = source.total();
@@ -116,16 +116,17 @@ fn name(writer: &Writer, shot: &mut Shot) {
     }
 }
 
-/// Completes the shot's registers at the probe.
-fn registers(writer: &mut Writer, shot: &mut Shot) {
-    let Ok(ctl) = writer.ctl() else { return };
+/// Completes the shot's registers at the probe; gives the stack as it was there.
+fn registers(writer: &mut Writer, shot: &mut Shot) -> Result<Stack, Error> {
+    let ctl = writer.ctl()?;
     let mut stack =
         Stack { base: get(&ctl.stack_base), bytes: vec![0; STACK_BYTES], valid: get(&ctl.stack_valid) };
-    let symbols = std::fs::read("/proc/kallsyms").ok().and_then(|text| Symbols::parse(&text).ok());
-    let Some(symbols) = symbols else { return };
     if !writer.stack.read(0, &mut stack.bytes) {
-        return;
+        return Err(Error::Machine("the map of the stack is too short".into()));
     }
+    // Without symbols the dump has fewer registers; that is no reason to have no dump.
+    let symbols = std::fs::read("/proc/kallsyms").ok().and_then(|text| Symbols::parse(&text).ok());
+    let Some(symbols) = symbols else { return Ok(stack) };
     let btf = std::fs::read("/sys/kernel/btf/vmlinux").ok().and_then(|bytes| Btf::parse(bytes).ok());
     let orc = btf.and_then(|btf| Orc::find(&symbols, &btf));
     let peeker = &mut writer.peeker;
@@ -136,6 +137,7 @@ fn registers(writer: &mut Writer, shot: &mut Shot) {
     };
     let mut caller = |frame| orc?.caller(frame, &mut read, &|vaddr| stack.word(vaddr));
     (shot.probe_regs, shot.probe_regs_valid) = registers::at_probe(shot, &stack, &symbols, &mut caller);
+    Ok(stack)
 }
 
 /// What the dump says of the machine.

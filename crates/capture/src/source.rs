@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 
 use lkd_dump::{
-    ByteLen, Notes, PageBatch, PageClass, PageSource, Pfn, Shot, SourceError, Summary, Torn, WriteStats,
-    torn_to_fit,
+    ByteLen, Notes, PageBatch, PageBytes, PageClass, PageSource, Pfn, Shot, SourceError, Summary, Torn,
+    WriteStats, torn_to_fit,
 };
 
 use crate::ctl::{Copied, Ctl, Lane, PEEKS, UNIT_PAGES, Unit, entry, get};
 use crate::pass::now_ns;
 use crate::peek::{Peeked, Peeker};
+use crate::registers::Stack;
 use crate::sys::Mapping;
 
 /// A page that the dump wants.
@@ -46,6 +47,8 @@ pub struct Held<'a> {
     pub begun: &'a [u64],
     /// CLOCK_MONOTONIC between which the copying after the thaw was done.
     pub drained_ns: (u64, u64),
+    /// The probing thread's stack.
+    pub stack: &'a Stack,
 }
 
 /// Pages in ascending order, from the buffer and from memory.
@@ -56,6 +59,8 @@ pub struct Captured<'a> {
     pages: &'a Mapping,
     peeker: &'a mut Peeker,
     page_offset: u64,
+    /// Pages whose bytes the trigger kept before all others: the probing thread's stack, as it was at the probe.
+    kept: Vec<(u64, PageBytes)>,
     /// What the last peek read: place in `wanted`, result, place in the bounce buffer.
     peeked: VecDeque<(usize, Peeked, usize)>,
     torn: Vec<Torn>,
@@ -94,6 +99,7 @@ impl<'a> Captured<'a> {
             pages: held.pages,
             peeker,
             page_offset: get(&held.ctl.page_offset),
+            kept: stack_pages(held),
             peeked: VecDeque::new(),
             torn: Vec::new(),
             shot,
@@ -168,6 +174,12 @@ impl<'a> Captured<'a> {
     }
 }
 
+/// The pages of the stack that are known whole, and which page frames they are.
+fn stack_pages(held: &Held<'_>) -> Vec<(u64, PageBytes)> {
+    let frames = held.ctl.stack_pages.iter().map(get).enumerate();
+    frames.filter_map(|(place, frame)| Some((frame.checked_sub(1)?, held.stack.page(place)?))).collect()
+}
+
 /// Adds the pages whose class is kept and which no list names.
 fn add_unlisted(wanted: &mut Vec<Wanted>, from: &Unlisted<'_>) -> Result<(), SourceError> {
     let mut missing = Vec::new();
@@ -194,6 +206,17 @@ impl PageSource for Captured<'_> {
     fn fill(&mut self, batch: &mut PageBatch) -> Result<(), SourceError> {
         while !batch.is_full() {
             let Some(page) = self.wanted.get(self.next).copied() else { break };
+            if let Some((_, bytes)) = self.kept.iter().find(|(pfn, _)| *pfn == page.pfn) {
+                // What was read of it meanwhile, or will not be, is older news.
+                if self.peeked.front().is_some_and(|(place, ..)| *place == self.next) {
+                    self.peeked.pop_front();
+                }
+                if !batch.push_page(Pfn(page.pfn), bytes) {
+                    break;
+                }
+                self.next += 1;
+                continue;
+            }
             match page.copied {
                 Copied::Failed => self.failed += 1,
                 Copied::Slot(slot) => {
