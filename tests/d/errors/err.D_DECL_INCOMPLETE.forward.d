@@ -3,6 +3,6 @@
  * @args: -x errtags -e
  * @exit: 1
  */
-struct s;
-struct t { struct s inner; };
+struct lkd_none;
+struct lkd_t { struct lkd_none inner; };
 BEGIN { }

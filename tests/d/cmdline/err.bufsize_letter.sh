@@ -1,0 +1,3 @@
+# -b with a value that is none.
+# @exit: 1
+exec dtrace -b lots -n BEGIN

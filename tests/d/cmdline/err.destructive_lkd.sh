@@ -1,0 +1,4 @@
+# lkd() is destructive too.
+# @needs: root syscall
+# @exit: 1
+exec dtrace -n 'syscall::lseek:return { lkd(); }'

@@ -1,0 +1,3 @@
+# A directory is no script.
+# @exit: 1
+exec dtrace -s /

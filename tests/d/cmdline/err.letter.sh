@@ -1,0 +1,3 @@
+# An unknown letter.
+# @exit: 2
+exec dtrace -y

@@ -1,0 +1,4 @@
+# A script that is not there.
+# @needs: root
+# @exit: 1
+exec dtrace -s no_such_script.d

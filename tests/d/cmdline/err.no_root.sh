@@ -1,0 +1,4 @@
+# Without root: which capabilities are missing, and what to do.
+# @needs: root setpriv
+# @exit: 1
+exec setpriv --bounding-set -all --inh-caps -all dtrace -n 'BEGIN { exit(0); }'

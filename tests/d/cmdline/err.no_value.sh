@@ -1,0 +1,3 @@
+# A letter without its value.
+# @exit: 2
+exec dtrace -n

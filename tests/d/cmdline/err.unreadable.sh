@@ -1,0 +1,6 @@
+# A script that may not be read.
+# @needs: root setpriv
+# @exit: 1
+echo 'BEGIN { exit(0); }' > secret.d
+chmod 000 secret.d
+exec setpriv --bounding-set -all --inh-caps -all dtrace -s secret.d

@@ -1,0 +1,3 @@
+# Without probes: a sentence, the usage, status 2.
+# @exit: 2
+exec dtrace -q

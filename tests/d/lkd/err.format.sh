@@ -1,0 +1,3 @@
+# An unknown format.
+# @exit: 1
+exec dtrace -x lkdformat=minidump -n BEGIN

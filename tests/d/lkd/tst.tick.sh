@@ -1,0 +1,7 @@
+# lkd() on a timer, where no thread may be held for long.
+# @where: guest
+# @needs: root
+# @timeout: 300
+mkdir -p reports
+dtrace -q -w -x lkdpath=$T/reports -n 'tick-100ms { lkd(0); exit(0); }' || exit 1
+ls reports | wc -l | tr -d ' '
