@@ -75,7 +75,11 @@ pub struct Printer<'a> {
     facts: &'a Facts,
     style: Style,
     plans: Vec<Plan<'a>>,
-    names: HashMap<u32, Names>,
+    names: Vec<Names>,
+    /// Places in `names` by probe.
+    places: HashMap<u32, usize>,
+    /// The last record's probe and its place: floods come from one.
+    last: (u32, usize),
     /// One stair a CPU.
     flows: BTreeMap<u32, Flow>,
     headed: bool,
@@ -91,16 +95,29 @@ impl<'a> Printer<'a> {
     ) -> Printer<'a> {
         let plans =
             layouts.iter().enumerate().map(|(n, layout)| Plan::new(program.clauses.get(n), layout)).collect();
-        Printer { catalog, facts, style, plans, names: HashMap::new(), flows: BTreeMap::new(), headed: false }
+        Printer {
+            catalog,
+            facts,
+            style,
+            plans,
+            names: Vec::new(),
+            places: HashMap::new(),
+            last: (0, 0),
+            flows: BTreeMap::new(),
+            headed: false,
+        }
     }
 
     /// One firing's record of one clause: its row, what its actions print, and the newline.
     pub fn record(&mut self, data: &Data<'_>, out: &mut Vec<u8>) -> Result<(), BadRecord> {
-        if !self.names.contains_key(&data.probe) {
-            let names = Names::new(data.probe, self.catalog.probe(ProbeId(data.probe)));
-            self.names.insert(data.probe, names);
+        if self.last.0 != data.probe || self.names.is_empty() {
+            let place = *self.places.entry(data.probe).or_insert_with(|| {
+                self.names.push(Names::new(data.probe, self.catalog.probe(ProbeId(data.probe))));
+                self.names.len() - 1
+            });
+            self.last = (data.probe, place);
         }
-        let names = self.names.get(&data.probe).ok_or(BadRecord)?;
+        let names = self.names.get(self.last.1).ok_or(BadRecord)?;
         let plan = self.plans.get(data.clause as usize).ok_or(BadRecord)?;
         if !self.headed {
             self.headed = true;

@@ -107,6 +107,11 @@ impl From<SysError> for Error {
 
 /// The reader looks at least this often while records may come: programs wake it only for what cannot wait.
 const LOOK: Duration = Duration::from_millis(10);
+/// In a flood the reader looks no more often than this: looking takes the ring's first lines from the CPUs that write there, and
+/// every look that finds little costs as much as one that finds a lot.
+const PACE: Duration = Duration::from_millis(4);
+/// How full the ring may be for the reader to keep that pace.
+const CALM: f64 = 0.25;
 /// Records handed out before clocks and targets are looked at again.
 const BATCH: usize = 1 << 15;
 /// How often losses are told: DTrace's `statusrate`.
@@ -133,6 +138,7 @@ pub struct Session<'a> {
     delivered: u64,
     unreadable: u64,
     status_at: Instant,
+    looked_at: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -186,6 +192,7 @@ impl<'a> Session<'a> {
             delivered: 0,
             unreadable: 0,
             status_at: Instant::now(),
+            looked_at: Instant::now(),
         })
     }
 
@@ -228,6 +235,7 @@ impl<'a> Session<'a> {
         }
         let until = Instant::now() + timeout;
         loop {
+            self.keep_pace();
             let taken = self.drain(BATCH, sink);
             self.fire_clocks()?;
             self.look_at_targets(sink);
@@ -243,8 +251,17 @@ impl<'a> Session<'a> {
             if taken > 0 || left.is_zero() {
                 return Ok(self.activity);
             }
-            self.wait(left.min(LOOK));
+            self.wait(left.min(LOOK), true);
         }
+    }
+
+    /// After a look that found something, the next one is not at once, unless there is much to take.
+    fn keep_pace(&mut self) {
+        let since = self.looked_at.elapsed();
+        if since < PACE && self.ring.fullness() < CALM && self.state() < State::Draining as u32 {
+            self.wait(PACE - since, false);
+        }
+        self.looked_at = Instant::now();
     }
 
     /// ^C: the next [`Session::poll`] ends tracing.
@@ -331,8 +348,8 @@ impl<'a> Session<'a> {
     }
 
     /// Sleeps until a clock is due, a target ends, a record is urgent, a signal comes, or `most` has passed.
-    fn wait(&self, most: Duration) {
-        let ring = self.maps.get(abi::RING);
+    fn wait(&self, most: Duration, for_records: bool) {
+        let ring = self.maps.get(abi::RING).filter(|_| for_records);
         let fds = self
             .clocks
             .iter()
