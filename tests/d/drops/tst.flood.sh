@@ -2,7 +2,7 @@
 # @needs: root syscall getppid
 # @timeout: 60
 dtrace -v -b 4k -c 'sh -c "getppid 100000 >/dev/null & getppid 100000 >/dev/null; wait"' \
-	-n 'syscall::getppid:entry /execname == "getppid"/ { printf("%s %s %d", execname, probefunc, n++); }' > out 2> err || exit 1
+	-n 'syscall::getppid:entry /execname == "getppid" && (ppid == $target || pid == $target)/ { printf("%s %s %d", execname, probefunc, n++); }' > out 2> err || exit 1
 got=$(grep -c 'getppid:entry' out)
 told=$(sed -n 's/^dtrace: \([0-9][0-9]*\) drops* on CPU [0-9][0-9]*$/\1/p' err | awk '{ n += $1 } END { print n + 0 }')
 set -- $(sed -n 's/^dtrace: \([0-9]*\) records made, \([0-9]*\) delivered, \([0-9]*\) dropped$/\1 \2 \3/p' err)

@@ -3,7 +3,8 @@
  * @args: -x errtags -e
  * @exit: 1
  */
+void *p;
 BEGIN
 {
-	trace((void *)0 + 1);
+	p += 1;
 }

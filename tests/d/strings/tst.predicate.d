@@ -4,7 +4,7 @@
  * @args: -q -c 'sh -c "exec getppid 2 >/dev/null"'
  */
 syscall::getppid:entry
-/execname == "getppid" && probefunc == "getppid" && probename != "return"/
+/pid == $target && execname == "getppid" && probefunc == "getppid" && probename != "return"/
 {
 	printf("yes ");
 }

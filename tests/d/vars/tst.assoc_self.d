@@ -4,7 +4,7 @@
  * @args: -q -c 'sh -c "getppid 1 >/dev/null; getppid 1 >/dev/null"'
  */
 syscall::getppid:entry
-/execname == "getppid"/
+/execname == "getppid" && (ppid == $target || pid == $target)/
 {
 	self->seen["calls", 1]++;
 	all["calls", 1]++;

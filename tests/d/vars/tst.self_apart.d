@@ -4,7 +4,7 @@
  * @args: -q -c 'sh -c "getppid 2 >/dev/null; getppid 2 >/dev/null"'
  */
 syscall::getppid:entry
-/execname == "getppid"/
+/execname == "getppid" && (ppid == $target || pid == $target)/
 {
 	self->calls++;
 }
