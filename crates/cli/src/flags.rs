@@ -160,8 +160,7 @@ fn long_option(name: &str, out: &mut Args) -> Result<(), UsageError> {
 }
 
 fn cluster(letters: &str, rest: &mut impl Iterator<Item = String>, out: &mut Args) -> Result<(), UsageError> {
-    let mut chars = letters.char_indices();
-    while let Some((at, letter)) = chars.next() {
+    for (at, letter) in letters.char_indices() {
         if let Some((_, why)) = UNBUILT.iter().find(|(l, _)| *l == letter) {
             return Err(UsageError(format!("-{letter}: {why}")));
         }
