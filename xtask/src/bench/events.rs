@@ -1,6 +1,6 @@
 //! What a probe costs: a getppid loop bare, under dtrace, under a hand-written program, under bpftrace, in turns.
 
-use super::measure::median;
+use super::measure::{median, run};
 use super::{Ground, Row};
 use crate::{place, sh};
 use anyhow::{Context, Result, bail};
@@ -76,7 +76,8 @@ fn untaken(ground: &Ground, rows: &mut Vec<Row>) -> Result<()> {
         let values = seen.iter().find(|one| one.0 == name)?;
         Some(median(values.1.clone()) - bare)
     };
-    let row = |what: &str, ours, peer, peers| Row { what: what.into(), ours, peer, peers, unit: "ns/call" };
+    let row =
+        |what: &str, ours, peer, peers| Row { what: what.into(), ours, peer, peers, unit: "CPU ns/call" };
     rows.push(row("getppid, bare", bare, "-", None));
     let Some(ours) = added("dtrace") else { bail!("dtrace could not be measured") };
     for peer in ["hand-written", "bpftrace"] {
@@ -100,7 +101,7 @@ fn print(ground: &Ground, rows: &mut Vec<Row>) -> Result<()> {
     }
     let peers = (!hands.is_empty()).then(|| median(hands));
     let what = "getppid, one printf each".to_owned();
-    rows.push(Row { what, ours: median(ours), peer: "hand-written", peers, unit: "ns/call" });
+    rows.push(Row { what, ours: median(ours), peer: "hand-written", peers, unit: "CPU ns/call" });
     let lines =
         |said: &str| said.lines().filter(|line| line.contains("drop") || line.starts_with("made")).count();
     for (name, said) in [("dtrace", &last.0), ("hand-written", &last.1)] {
@@ -114,22 +115,23 @@ fn print(ground: &Ground, rows: &mut Vec<Row>) -> Result<()> {
     Ok(())
 }
 
+/// Nanoseconds of CPU per call: the tracers and the rest of the machine want the CPUs too.
 fn getppid(ground: &Ground) -> Result<f64> {
-    let text = sh::read(sh::cmd(ground.programs.join("getppid")).arg(CALLS))?;
-    text.trim().parse().context("getppid printed no number")
+    let calls: f64 = CALLS.parse()?;
+    Ok(run(sh::cmd(ground.programs.join("getppid")).arg(CALLS))?.cpu * 1e9 / calls)
 }
 
 /// One loop while the tracer traces; what the tracer said on stderr comes with it.
 fn under(ground: &Ground, mut tracer: Tracer) -> Result<(f64, String)> {
-    let run = place::RunDir::new()?;
-    let said = run.file("stderr");
+    let dir = place::RunDir::new()?;
+    let said = dir.file("stderr");
     tracer
         .command
-        .stdout(File::create(run.file("stdout"))?)
+        .stdout(File::create(dir.file("stdout"))?)
         .stderr(File::create(&said)?)
         .stdin(Stdio::null());
     // bpftrace says what it attaches on stdout.
-    let both = [said.clone(), run.file("stdout")];
+    let both = [said.clone(), dir.file("stdout")];
     let mut child = tracer.command.spawn().with_context(|| format!("cannot start {}", tracer.name))?;
     let outcome = wait_for(&mut child, &both, tracer.ready).and_then(|()| getppid(ground));
     interrupt(&mut child)?;

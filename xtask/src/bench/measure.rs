@@ -1,4 +1,4 @@
-//! How long a process took and how much memory it held at most.
+//! How long a process took, how much of that on a CPU, and how much memory it held at most.
 
 use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
@@ -8,6 +8,8 @@ use std::time::Instant;
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
     pub seconds: f64,
+    /// The seconds in which it had a CPU: what others do on the machine is not in it.
+    pub cpu: f64,
     /// The most that lay in memory at once, in MiB.
     pub peak: f64,
 }
@@ -32,7 +34,9 @@ pub fn run(command: &mut Command) -> Result<Run> {
     if status != 0 {
         bail!("{command:?} ended with wait status {status:#x}");
     }
-    Ok(Run { seconds, peak: usage.ru_maxrss as f64 / 1024.0 })
+    let time = |of: libc::timeval| of.tv_sec as f64 + of.tv_usec as f64 / 1e6;
+    let cpu = time(usage.ru_utime) + time(usage.ru_stime);
+    Ok(Run { seconds, cpu, peak: usage.ru_maxrss as f64 / 1024.0 })
 }
 
 /// The middle one of some numbers.
