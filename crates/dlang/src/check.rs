@@ -167,6 +167,10 @@ impl<'a> Checker<'a> {
 
     fn report(&mut self, mut diag: Diag) -> Reported {
         diag.region = diag.region.or(self.region);
+        if diag.help.is_none() {
+            // What is wrong may well be that an action has no value.
+            diag.help = self.nested_action.as_ref().and_then(|action| action.help.clone());
+        }
         self.diags.push(diag);
         Reported
     }
