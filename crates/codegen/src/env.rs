@@ -85,7 +85,7 @@ impl Default for Env {
     }
 }
 
-/// Byte offsets in kernel structs, from BTF. `None`: this kernel does not tell, and what needs it is refused by name.
+/// Byte offsets in kernel structs and the like, from BTF. `None`: this kernel does not tell, and what needs it is refused by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TaskOffsets {
     /// `task_struct.thread_info.status`, where `TS_COMPAT` is bit 1.
@@ -94,6 +94,9 @@ pub struct TaskOffsets {
     pub real_parent: Option<u32>,
     /// `task_struct.se.sum_exec_runtime`, ns.
     pub sum_exec_runtime: Option<u32>,
+    /// A system call's tracepoint may fault, and so stands with a frame of its own below the program's. Since v6.13 ("tracing:
+    /// Introduce tracepoint extended structure"); BTF shows the structure.
+    pub faultable_calls: bool,
 }
 
 impl TaskOffsets {
@@ -108,6 +111,7 @@ impl TaskOffsets {
             tgid: at("tgid"),
             real_parent: at("real_parent"),
             sum_exec_runtime: at("se.sum_exec_runtime"),
+            faultable_calls: btf.find_struct("tracepoint_ext").is_some(),
         }
     }
 }

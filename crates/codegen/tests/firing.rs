@@ -422,11 +422,11 @@ fn lkds_computed_flags_are_checked() {
 fn signals_and_stacks() {
     let mut r = Rig::new(
         "#pragma D option destructive
-         syscall::lseek:entry { raise(arg0); stop(); stack(3); stack(); trace(stackdepth); }",
+         syscall::lseek:entry { raise(arg0); stop(); stack(3); trace(stackdepth); trace((int64_t)caller); }",
     );
     r.enter("lseek", [15, 0, 0]);
     assert_eq!(r.machine.signals, [15, 19]);
-    assert_eq!(r.out(), "c0 stack3 stack5 5");
+    assert_eq!(r.out(), format!("c0 stack9 6 {}", 0x1004));
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Gen<'_> {
                     && self.f.record
                 {
                     let at = *offset as i32;
-                    self.get_stack(R8, at + 8, 8 * frames);
+                    self.get_stack(R8, at + 8, 8 * frames, 0);
                     self.asm.store(Size::B8, R8, at, R0);
                 }
                 Ok(())

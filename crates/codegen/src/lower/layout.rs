@@ -10,6 +10,8 @@ use lkd_dlang::program::{ActionKind, Builtin, Clause, Expr, ExprKind, Program, S
 pub(super) const COMM: u32 = 16;
 /// The kernel's default limit of frames (`perf_event_max_stack`).
 pub(super) const FRAMES_MAX: u32 = 127;
+/// Room in a record for the frames of the tracing itself.
+const OWN_FRAMES_MAX: u32 = 8;
 
 pub(super) fn layouts(program: &Program, env: &Env) -> Result<Vec<ClauseLayout>> {
     program.clauses.iter().enumerate().map(|(c, clause)| layout(c as u32, clause, env)).collect()
@@ -28,7 +30,8 @@ fn layout(index: u32, clause: &Clause, env: &Env) -> Result<ClauseLayout> {
             ActionKind::Trace(e) | ActionKind::Exit(e) => vec![field(e, &mut at)],
             ActionKind::Printf { args, .. } => args.iter().map(|e| field(e, &mut at)).collect(),
             ActionKind::Stack { frames } => {
-                let frames = (*frames).clamp(1, FRAMES_MAX);
+                // The first ones may be the tracing's own: whoever prints knows them by name and leaves them out.
+                let frames = frames.saturating_add(OWN_FRAMES_MAX).clamp(1, FRAMES_MAX);
                 let offset = take(&mut at, 8 + 8 * frames, 8);
                 vec![Field { ty: Ty::Void, source: Source::Stack { offset, frames } }]
             }

@@ -439,8 +439,9 @@ impl Machine {
                 0
             }
             helper::GET_STACK => {
+                let (room, skip) = (a[2] as usize / 8, (a[3] & 0xff) as usize);
                 let frames: Vec<u8> =
-                    (0..a[2] / 8).take(5).flat_map(|n| (0x1000 + n).to_le_bytes()).collect();
+                    (0x1000u64..0x1009).skip(skip).take(room).flat_map(u64::to_le_bytes).collect();
                 let mut whole = self.peek(a[1], a[2] as usize);
                 whole[..frames.len()].copy_from_slice(&frames);
                 self.write(a[1], &whole);

@@ -93,6 +93,7 @@ pub fn env() -> Env {
             tgid: Some(100),
             real_parent: Some(200),
             sum_exec_runtime: Some(300),
+            faultable_calls: true,
         },
         ..Env::default()
     }
