@@ -148,10 +148,14 @@ pub fn trigger_kinds(bound: &[Bound], program: &Program, facts: &Facts) -> Vec<P
 
 /// Do the script's programs look into the current task, so that its layout is needed? System calls do, to tell 32-bit tasks apart.
 pub fn needs_task(program: &Program) -> bool {
-    program
-        .clauses
-        .iter()
-        .any(|c| c.probes.iter().any(may_be_syscall) || clause_exprs(c).any(looks_into_task))
+    program.clauses.iter().any(|c| {
+        c.probes.iter().any(may_be_syscall) || clause_exprs(c).any(looks_into_task) || takes_stack(c)
+    })
+}
+
+/// Which frames of a stack are the tracer's own depends on how this kernel calls programs, which its types tell.
+fn takes_stack(clause: &Clause) -> bool {
+    clause.stmts.iter().any(|s| matches!(s, Stmt::Action(Action { kind: ActionKind::Stack { .. }, .. })))
 }
 
 fn may_be_syscall(pattern: &ProbePattern) -> bool {
@@ -180,7 +184,9 @@ fn looks_into_task(e: &Expr) -> bool {
         LValue::Assoc { keys, .. } => keys.iter().any(looks_into_task),
     };
     match &e.kind {
-        ExprKind::Builtin(b) => matches!(b, Builtin::Ppid | Builtin::Vtimestamp),
+        ExprKind::Builtin(b) => {
+            matches!(b, Builtin::Ppid | Builtin::Vtimestamp | Builtin::Caller | Builtin::Stackdepth)
+        }
         ExprKind::Int(_) | ExprKind::Str(_) | ExprKind::Arg(_) | ExprKind::Var(_) => false,
         ExprKind::Assoc { keys: es, .. } | ExprKind::Call(_, es) => es.iter().any(looks_into_task),
         ExprKind::Assign { target: t, value } | ExprKind::AssignOp { target: t, value, .. } => {

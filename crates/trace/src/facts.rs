@@ -160,15 +160,7 @@ impl Facts {
 
     /// Where generated programs find things in `task_struct`; nothing is known without BTF.
     pub fn task_offsets(&self) -> TaskOffsets {
-        let Ok(btf) = self.btf() else { return TaskOffsets::default() };
-        let Some(task) = btf.find_struct("task_struct") else { return TaskOffsets::default() };
-        let offset = |path: &str| u32::try_from(btf.member_path(task, path)?.byte_offset()).ok();
-        TaskOffsets {
-            thread_status: offset("thread_info.status"),
-            tgid: offset("tgid"),
-            real_parent: offset("real_parent"),
-            sum_exec_runtime: offset("se.sum_exec_runtime"),
-        }
+        self.btf().map_or_else(|_| TaskOffsets::default(), |btf| TaskOffsets::from_btf(btf))
     }
 
     /// The numbers that the code generator needs. `types`: the script looks into tasks ([`crate::bind::needs_task`]).

@@ -122,3 +122,81 @@ pub fn force_state(word: &AtomicU32, to: u32) {
     // Release: nothing of ours is published by it; programs that see it stop recording
     word.store(to, Ordering::Release);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+    use rustix::io::pwrite;
+    use std::os::fd::{AsFd, OwnedFd};
+
+    /// A file laid out as the kernel lays out a ring; only the second mapping of the data is missing.
+    struct Fake {
+        file: OwnedFd,
+        end: u64,
+    }
+
+    impl Fake {
+        fn new(bytes: u32) -> Fake {
+            let file = memfd_create("ring", MemfdFlags::CLOEXEC).unwrap();
+            ftruncate(&file, (2 * page_size() + 2 * bytes as usize) as u64).unwrap();
+            Fake { file, end: 0 }
+        }
+
+        fn write(&mut self, flags: u32, bytes: &[u8]) {
+            let at = 2 * page_size() as u64 + self.end;
+            pwrite(&self.file, &(bytes.len() as u32 | flags).to_ne_bytes(), at).unwrap();
+            pwrite(&self.file, bytes, at + HEADER as u64).unwrap();
+            self.end += (HEADER + bytes.len()).next_multiple_of(8) as u64;
+            pwrite(&self.file, &self.end.to_ne_bytes(), page_size() as u64).unwrap();
+        }
+
+        fn finish(&self, at: u64, len: u32) {
+            pwrite(&self.file, &len.to_ne_bytes(), 2 * page_size() as u64 + at).unwrap();
+        }
+
+        fn consumed(&self) -> u64 {
+            let mut bytes = [0; 8];
+            rustix::io::pread(&self.file, &mut bytes, 0).unwrap();
+            u64::from_ne_bytes(bytes)
+        }
+    }
+
+    fn read(ring: &mut Ring, most: usize) -> Vec<String> {
+        let mut seen = Vec::new();
+        let n = ring.read(most, |b| seen.push(String::from_utf8(b.to_vec()).unwrap()));
+        assert_eq!(n, seen.len());
+        seen
+    }
+
+    #[test]
+    fn records_come_in_order_and_an_unfinished_one_holds_up_the_rest() {
+        let mut fake = Fake::new(4096);
+        let mut ring = Ring::new(fake.file.as_fd(), 4096).unwrap();
+        assert!(read(&mut ring, 10).is_empty());
+        fake.write(0, b"one");
+        fake.write(DISCARD, b"never mind");
+        fake.write(0, b"two, longer than eight bytes");
+        let busy_at = fake.end;
+        fake.write(BUSY, b"three");
+        fake.write(0, b"four");
+        assert_eq!(read(&mut ring, 10), ["one", "two, longer than eight bytes"]);
+        assert_eq!(fake.consumed(), busy_at, "space up to the unfinished record is given back");
+        assert!(read(&mut ring, 10).is_empty());
+        fake.finish(busy_at, 5);
+        assert_eq!(read(&mut ring, 10), ["three", "four"]);
+        assert_eq!((fake.consumed(), ring.fullness()), (fake.end, 0.0));
+    }
+
+    #[test]
+    fn a_batch_is_no_longer_than_asked() {
+        let mut fake = Fake::new(4096);
+        let mut ring = Ring::new(fake.file.as_fd(), 4096).unwrap();
+        for n in 0..10 {
+            fake.write(0, format!("{n}").as_bytes());
+        }
+        assert!(ring.fullness() > 0.0);
+        assert_eq!(read(&mut ring, 4), ["0", "1", "2", "3"]);
+        assert_eq!(read(&mut ring, 100).len(), 6);
+    }
+}

@@ -219,3 +219,66 @@ fn bytes_are_text_or_a_table() {
         Some("         0: 41 42 43                                         ABC")
     );
 }
+
+mod any {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_conv() -> impl Strategy<Value = Conv> {
+        let count =
+            || proptest::option::of(prop_oneof![any::<u32>().prop_map(Count::Number), Just(Count::Star)]);
+        let flags = any::<[bool; 6]>();
+        (flags, count(), count(), prop_oneof!["", "l", "ll", "h", "w"], any::<u8>()).prop_map(
+            |([minus, plus, space, alt, zero, group], width, precision, length, letter)| Conv {
+                minus,
+                plus,
+                space,
+                alt,
+                zero,
+                group,
+                agg: false,
+                width,
+                precision,
+                length,
+                // half of them real ones
+                letter: *b"diouxXcCsSpeEfgGaAkYTPI".get(usize::from(letter)).unwrap_or(&letter),
+            },
+        )
+    }
+
+    fn any_ty() -> impl Strategy<Value = Ty> {
+        prop_oneof![
+            (any::<u8>(), any::<bool>()).prop_map(|(size, signed)| Ty::Int { size, signed }),
+            Just(Ty::Ptr),
+            Just(Ty::Void),
+            Just(STR),
+        ]
+    }
+
+    proptest! {
+        /// Whatever the format and the value: an answer, and not a flood.
+        #[test]
+        fn no_conversion_panics_or_fills_the_memory(
+            c in any_conv(), ty in any_ty(), n in any::<u64>(), bytes in proptest::collection::vec(any::<u8>(), 0..64),
+            star in any::<(Option<i32>, Option<i32>)>(),
+        ) {
+            // a host's name may be asked of a server: not here
+            prop_assume!(c.letter != b'I');
+            let facts = Facts::new();
+            for value in [Value::Int(n), Value::Str(&bytes), Value::Mem(&bytes), Value::Stack(&[])] {
+                let mut out = Vec::new();
+                convert(&Spec::new(&c).with(star.0, star.1), value, ty, &facts, &mut out);
+                prop_assert!(out.len() < 20_000, "{} bytes", out.len());
+            }
+        }
+
+        /// `%d`, `%x`, `%o` read back give the number.
+        #[test]
+        fn numbers_read_back(n in any::<u64>()) {
+            prop_assert_eq!(show("%d", ULONG, Value::Int(n)).parse::<u64>(), Ok(n));
+            prop_assert_eq!(show("%d", LONG, Value::Int(n)).parse::<i64>(), Ok(n as i64));
+            prop_assert_eq!(u64::from_str_radix(&show("%x", ULONG, Value::Int(n)), 16), Ok(n));
+            prop_assert_eq!(u64::from_str_radix(&show("%o", ULONG, Value::Int(n)), 8), Ok(n));
+        }
+    }
+}
