@@ -1,3 +1,3 @@
 # -x of what is not built.
 # @exit: 1
-exec dtrace -x nspec=4 -n BEGIN
+exec dtrace -x ctypes=x -n BEGIN

@@ -3,5 +3,5 @@
  * @args: -x errtags -e
  * @exit: 1
  */
-#pragma D option temporal
+#pragma D option ctypes=x
 BEGIN { }

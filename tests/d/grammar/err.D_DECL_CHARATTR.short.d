@@ -1,5 +1,6 @@
 /*
  * There is no short char.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 short char x; BEGIN { }

@@ -1,5 +1,6 @@
 /*
  * One storage class to a declaration.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 static extern int x; BEGIN { }

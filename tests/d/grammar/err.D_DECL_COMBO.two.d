@@ -1,5 +1,6 @@
 /*
  * One type to a declaration.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 int char x; BEGIN { }

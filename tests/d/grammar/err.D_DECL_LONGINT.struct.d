@@ -1,5 +1,6 @@
 /*
  * There is no long struct.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 long struct task_struct *x; BEGIN { }

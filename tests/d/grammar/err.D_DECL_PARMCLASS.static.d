@@ -1,5 +1,6 @@
 /*
  * A parameter has no storage class.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 int f(static int x); BEGIN { }

@@ -1,5 +1,6 @@
 /*
  * An associative array's keys are counted.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 int a[int, ...]; BEGIN { }

@@ -1,5 +1,6 @@
 /*
  * A kernel symbol cannot be declared.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 int vmlinux`jiffies; BEGIN { }

@@ -1,5 +1,6 @@
 /*
  * There is no unsigned string.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 unsigned string x; BEGIN { }

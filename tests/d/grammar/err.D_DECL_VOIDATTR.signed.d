@@ -1,5 +1,6 @@
 /*
  * There is no signed void.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 signed void *x; BEGIN { }

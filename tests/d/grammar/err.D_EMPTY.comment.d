@@ -1,5 +1,6 @@
 /*
  * Nothing but this comment.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 

@@ -1,5 +1,6 @@
 /*
  * Only a name can be called.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { x[1](2); }

@@ -1,5 +1,6 @@
 /*
  * Four fields and no more.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 a:b:c:d:e { }

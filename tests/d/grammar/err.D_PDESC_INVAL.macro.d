@@ -1,5 +1,6 @@
 /*
  * A description's macro has no value.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 syscall::$1:entry { }

@@ -1,6 +1,7 @@
 /*
  * Without -C there is no #include.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 #include <stdio.h>
 BEGIN { }

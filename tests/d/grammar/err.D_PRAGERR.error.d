@@ -1,6 +1,7 @@
 /*
  * #error is the script's own word.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 #error not on this machine
 BEGIN { }

@@ -1,6 +1,7 @@
 /*
  * There is no such pragma.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 #pragma D nonsense
 BEGIN { }

@@ -1,6 +1,7 @@
 /*
  * No space around an option's =.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 #pragma D option bufsize = 4m
 BEGIN { }

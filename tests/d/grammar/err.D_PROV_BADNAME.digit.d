@@ -1,6 +1,7 @@
 /*
  * A provider's name ends where the process id begins.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 provider p2 { probe a(); };
 BEGIN { }

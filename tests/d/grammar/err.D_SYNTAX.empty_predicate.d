@@ -1,5 +1,6 @@
 /*
  * A predicate holds an expression.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN // { }

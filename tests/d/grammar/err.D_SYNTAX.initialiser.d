@@ -1,5 +1,6 @@
 /*
  * Globals start as 0.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 int x = 1; BEGIN { trace(x); }

@@ -1,5 +1,6 @@
 /*
  * Declarations stand outside clauses.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { int x; x = 1; }

@@ -1,5 +1,6 @@
 /*
  * A predicate wants braces behind it.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN /1/

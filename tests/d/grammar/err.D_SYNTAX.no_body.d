@@ -1,5 +1,6 @@
 /*
  * In a file a description needs a predicate or a body.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN

@@ -1,5 +1,6 @@
 /*
  * The clause is never closed.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace(1);

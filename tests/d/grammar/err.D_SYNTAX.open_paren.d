@@ -1,5 +1,6 @@
 /*
  * A parenthesis is open at the predicate's end.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN /(1/ { }

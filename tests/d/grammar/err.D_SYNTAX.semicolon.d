@@ -1,5 +1,6 @@
 /*
  * A clause ends at its brace.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { };

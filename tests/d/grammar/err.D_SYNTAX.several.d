@@ -1,6 +1,7 @@
 /*
  * Every mistake is told, not the first alone.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { x = ; }
 END { trace(1; exit(0) }

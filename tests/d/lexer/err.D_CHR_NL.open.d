@@ -1,6 +1,7 @@
 /*
  * A character constant ends on its line.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace('a);
 }

@@ -1,5 +1,6 @@
 /*
  * A character constant holds a character.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace(''); }

@@ -1,5 +1,6 @@
 /*
  * Eight bytes are as many as an integer holds.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace('123456789'); }

@@ -1,5 +1,6 @@
 /*
  * An octal constant has no digit 9.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace(019); }

@@ -1,5 +1,6 @@
 /*
  * An integer constant of more than 64 bits.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace(18446744073709551616); }

@@ -1,5 +1,6 @@
 /*
  * Seventeen hexadecimal digits.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace(0x10000000000000000); }

@@ -1,6 +1,7 @@
 /*
  * An argument of more than 64 bits.
- * @needs: root
  * @more: 18446744073709551616
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace($1); }

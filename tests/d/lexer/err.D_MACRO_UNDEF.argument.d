@@ -1,5 +1,6 @@
 /*
  * $1 without an argument.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace($1); }

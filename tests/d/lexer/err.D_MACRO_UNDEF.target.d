@@ -1,5 +1,6 @@
 /*
  * $target wants -p or -c.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace($target); }

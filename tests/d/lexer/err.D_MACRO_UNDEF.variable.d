@@ -1,5 +1,6 @@
 /*
  * There is no $nosuch.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace($nosuch); }

@@ -1,6 +1,7 @@
 /*
  * The last argument is never named.
- * @needs: root
  * @more: 1 2
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace($1); }

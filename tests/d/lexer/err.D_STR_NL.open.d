@@ -1,6 +1,7 @@
 /*
  * A string ends on its line.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace("abc);
 }

@@ -1,5 +1,6 @@
 /*
  * D has no floating-point constants.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace(1.5); }

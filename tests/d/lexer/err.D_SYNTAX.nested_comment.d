@@ -1,5 +1,6 @@
 /*
  * Comments do not nest.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 /* one /* two */ BEGIN { }

@@ -1,6 +1,7 @@
 /*
  * A comment that never ends is told at its start.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { exit(0); }
 /* and so on

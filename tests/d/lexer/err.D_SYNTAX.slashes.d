@@ -1,6 +1,7 @@
 /*
  * D has C's first kind of comment only.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 // a comment of C++
 BEGIN { }

@@ -1,5 +1,6 @@
 /*
  * Only probe names carry units: 10ms is no number.
- * @needs: root
+ * @args: -x errtags -e
+ * @exit: 1
  */
 BEGIN { trace(10ms); }
