@@ -364,6 +364,12 @@ proptest! {
 fn deep_and_long_expressions_end() {
     let nested = format!("BEGIN {{ trace({}1{}); }}", "-(".repeat(2000), ")".repeat(2000));
     assert!(compile(&nested).is_err());
+    // As deep as the parser lets it be, on a test's small stack.
+    let deepest = (1..200).rev().find_map(|n| {
+        let ternaries = format!("BEGIN {{ trace({}1{}); }}", "pid ? 2 : (".repeat(n), ")".repeat(n));
+        compile(&ternaries).ok()
+    });
+    invariants::hold(&deepest.expect("a few levels are not too deep"));
     let long = format!("BEGIN {{ trace({}1); }}", "pid + ".repeat(100));
     invariants::hold(&compile(&long).expect("a hundred terms are few"));
     // Each inline doubles the one before it: 2^40 terms, if anything built them.
