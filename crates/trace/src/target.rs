@@ -4,7 +4,7 @@
 //! lets it go; the pipe's end (we are dead) makes it leave without having run.
 
 use crate::event::TargetEnd;
-use crate::sys::process;
+use crate::sys::{process, reason};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open};
 use std::ffi::CString;
 use std::fmt;
@@ -51,9 +51,9 @@ impl fmt::Display for TargetError {
                 write!(f, "failed to execute '{text}': it names no command (or a quote is not closed)")
             }
             TargetError::NotFound { command, why } | TargetError::Start { command, why } => {
-                write!(f, "failed to execute {command}: {why}")
+                write!(f, "failed to execute {command}: {}", reason(why))
             }
-            TargetError::NoProcess { pid, why } => write!(f, "failed to grab process {pid}: {why}"),
+            TargetError::NoProcess { pid, why } => write!(f, "failed to grab process {pid}: {}", reason(why)),
         }
     }
 }
@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_traced_is_told() {
-        assert!(Target::start("/no/such/command").err().unwrap().to_string().contains("/no/such/command"));
+        let text = Target::start("/no/such/command").err().unwrap().to_string();
+        assert_eq!(text, "failed to execute /no/such/command: No such file or directory");
         assert!(Target::start("no-such-command-here").err().unwrap().to_string().contains("No such file"));
         assert!(Target::start("'").is_err());
         assert!(Target::grab(0).is_err());
