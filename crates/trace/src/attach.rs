@@ -89,7 +89,7 @@ fn kprobes(prog: &Loaded, probes: &[Probe<'_>], facts: &Facts, to: &mut Attached
                 match single(prog, probe, kind, on_return) {
                     Ok(pair) => to.held.extend(pair),
                     Err(e) => {
-                        to.skipped.push(format!("{probe}: {}", e.source));
+                        to.skipped.push(format!("{probe}: {}", sys::reason(&e.source)));
                         last = Some(e);
                     }
                 }
@@ -133,7 +133,7 @@ fn multi(
     match (sys::link_kprobe_multi(prog.fd.as_fd(), &functions, &cookies, on_return, &object), probes) {
         (Ok(link), _) => to.held.push(link),
         (Err(e), [one]) => {
-            to.skipped.push(format!("{one}: {}", e.source));
+            to.skipped.push(format!("{one}: {}", sys::reason(&e.source)));
             *last = Some(e);
         }
         (Err(_), many) => {

@@ -72,7 +72,7 @@ impl Facts {
             let path = Path::new(VMLINUX_BTF);
             let bytes = crate::sys::read_by_map(path)
                 .or_else(|_| fs::read(path))
-                .map_err(|e| error(e.to_string()))?;
+                .map_err(|e| error(crate::sys::reason(&e)))?;
             Btf::parse(bytes).map(Arc::new).map_err(|e| error(e.to_string()))
         };
         self.btf.get_or_init(read).as_ref().map_err(FactError::clone)
@@ -106,7 +106,7 @@ impl Facts {
             cure: "this needs CONFIG_KALLSYMS, root, and the sysctl kernel.kptr_restrict below 2",
         };
         let read = || {
-            let text = fs::read(KALLSYMS).map_err(|e| error(e.to_string()))?;
+            let text = fs::read(KALLSYMS).map_err(|e| error(crate::sys::reason(&e)))?;
             Symbols::parse(&text).map_err(|e| error(e.to_string()))
         };
         self.symbols.get_or_init(read).as_ref().map_err(FactError::clone)

@@ -204,7 +204,7 @@ pub(crate) fn load(
                 Ok(fd) => loaded.push(done(fd, vec![id])),
                 // one function of many that cannot be traced this way must not stop the others
                 Err(refused) if prog.probes.len() > 1 && !is_verdict(&refused) => {
-                    skipped.push(format!("{probe}: {}", refused.error.source));
+                    skipped.push(format!("{probe}: {}", sys::reason(&refused.error.source)));
                 }
                 Err(refused) => {
                     return Err(explain(prog, &format!("{} on {}", prog.name, probe.function), refused));

@@ -44,9 +44,15 @@ impl SysError {
     }
 }
 
+/// What the system said, without the number that Rust adds: `No such file or directory`.
+pub fn reason(e: &io::Error) -> String {
+    let text = e.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 impl fmt::Display for SysError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}: {}", self.call, self.object, self.source)?;
+        write!(f, "{} of {}: {}", self.call, self.object, reason(&self.source))?;
         match self.errno() {
             libc::EPERM => f.write_str(
                 " (needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN; kernel lockdown also forbids it)",

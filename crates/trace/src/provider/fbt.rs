@@ -194,8 +194,13 @@ impl Provider for Fbt<'_> {
                 "boot a kernel with CONFIG_DYNAMIC_FTRACE",
             ));
         }
-        let text = fs::read_to_string(&list)
-            .map_err(|e| absent("fbt", format!("cannot read {}: {e}", list.display()), "run as root"))?;
+        let text = fs::read_to_string(&list).map_err(|e| {
+            absent(
+                "fbt",
+                format!("cannot read {}: {}", list.display(), crate::sys::reason(&e)),
+                "run as root",
+            )
+        })?;
         if !self.facts.ways().any() {
             return Err(absent(
                 "fbt",

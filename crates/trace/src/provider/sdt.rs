@@ -40,8 +40,13 @@ impl Provider for Sdt<'_> {
             return Err(absent("sdt", reason, &format!("{remedy}; rawtp has the same tracepoints")));
         };
         let list = tracefs.join("available_events");
-        let text = fs::read_to_string(&list)
-            .map_err(|e| absent("sdt", format!("cannot read {}: {e}", list.display()), "run as root"))?;
+        let text = fs::read_to_string(&list).map_err(|e| {
+            absent(
+                "sdt",
+                format!("cannot read {}: {}", list.display(), crate::sys::reason(&e)),
+                "run as root",
+            )
+        })?;
         let mut events: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once(':')).collect();
         events.retain(|(subsystem, _)| !NOT_TRACEPOINTS.contains(subsystem));
         events.sort_unstable();
