@@ -61,7 +61,8 @@ pub fn compile(
     facts: &Facts,
 ) -> Result<Compiled, Failure> {
     let macro_args = macro_args(args, inputs, target, options.flag(Opt::Defaultargs));
-    let script = parse(sources, inputs, &macro_args, facts)?;
+    let argref = options.flag(Opt::Argref);
+    let script = parse(sources, inputs, &macro_args, argref, facts)?;
     let providers = Providers::new(facts);
     let mut catalog = Catalog::new();
     let mut absences = Vec::new();
@@ -115,11 +116,12 @@ pub fn macro_args(args: &Args, inputs: &[Input], target: Option<u32>, default_ar
     }
 }
 
-/// The trees of all inputs, one after the other.
+/// The trees of all inputs, one after the other. `argref`: arguments that no text names are no mistake.
 pub fn parse(
     sources: &Sources,
     inputs: &[Input],
     macro_args: &MacroArgs,
+    argref: bool,
     facts: &Facts,
 ) -> Result<Script, Failure> {
     let is_type = |name: &str| {
@@ -140,7 +142,7 @@ pub fn parse(
         used.iter_mut().zip(parsed.used_args).for_each(|(all, one)| *all |= one);
     }
     let last = inputs.last().map_or(0, |i| i.file);
-    if diags.is_empty() {
+    if diags.is_empty() && !argref {
         diags.extend(unused_argument(macro_args, &used, Span::new(last, 0, 0)));
     }
     if diags.is_empty() { Ok(script) } else { Err(Failure::Diags(diags)) }

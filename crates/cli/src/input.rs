@@ -2,6 +2,7 @@
 
 use crate::cpp;
 use crate::flags::{Args, Request, RequestKind};
+use lkd_dlang::options::{Opt, Options};
 use lkd_dlang::source::{Source, SourceKind, Sources};
 use std::io::Read;
 
@@ -39,11 +40,38 @@ fn shown(text: &str) -> String {
     lkd_dlang::diag::clean(text.as_bytes())
 }
 
-/// Reads everything that is to be compiled. `cpp` says which preprocessor `-C` runs.
+/// The preprocessor of this run: `-C` and the letters that go with it, or their `-x` forms. `None`: the text is read as it is.
+pub struct Preprocessor {
+    pub program: String,
+    pub args: Vec<String>,
+}
+
+impl Preprocessor {
+    /// `named` is what the environment calls it.
+    pub fn of(args: &Args, options: &Options, named: Option<String>) -> Option<Preprocessor> {
+        if !args.cpp && !options.flag(Opt::Cpp) {
+            return None;
+        }
+        let letters = [(Opt::Define, "-D"), (Opt::Undef, "-U"), (Opt::Incdir, "-I")];
+        let mut all = args.cpp_args.clone();
+        all.extend(
+            letters.iter().filter_map(|(opt, letter)| Some(format!("{letter}{}", options.text(*opt)?))),
+        );
+        if options.flag(Opt::Cpphdrs) {
+            all.push("-H".into());
+        }
+        Some(Preprocessor {
+            program: options.text(Opt::Cpppath).or(named).unwrap_or("cpp".into()),
+            args: all,
+        })
+    }
+}
+
+/// Reads everything that is to be compiled.
 ///
 /// # Errors
 /// A sentence: which file could not be read and why, or what the preprocessor said.
-pub fn read(args: &Args, preprocessor: &str) -> Result<(Sources, Vec<Input>), String> {
+pub fn read(args: &Args, preprocessor: Option<&Preprocessor>) -> Result<(Sources, Vec<Input>), String> {
     let mut sources = Sources::new();
     let mut inputs = Vec::new();
     for request in &args.requests {
@@ -51,12 +79,11 @@ pub fn read(args: &Args, preprocessor: &str) -> Result<(Sources, Vec<Input>), St
             RequestKind::Script => (SourceKind::File, script(&request.text)?),
             _ => (SourceKind::CommandLine, request.text.clone().into_bytes()),
         };
-        let text = if args.cpp && request.kind == RequestKind::Script {
-            cpp::preprocess(preprocessor, &request.text, &String::from_utf8_lossy(&text), &args.cpp_args)
+        let text = match preprocessor.filter(|_| request.kind == RequestKind::Script) {
+            Some(p) => cpp::preprocess(&p.program, &request.text, &String::from_utf8_lossy(&text), &p.args)
                 .map_err(|e| e.to_string())?
-                .into_bytes()
-        } else {
-            text
+                .into_bytes(),
+            None => text,
         };
         let file = sources.add(Source::new(request.text.clone(), kind, text));
         inputs.push(Input { request: request.clone(), file });

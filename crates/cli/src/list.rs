@@ -31,7 +31,7 @@ pub fn list(
         vec![ProbeDesc::default()]
     } else {
         let macro_args = compile::macro_args(args, inputs, None, true);
-        compile::descriptions(&compile::parse(sources, inputs, &macro_args, facts)?)
+        compile::descriptions(&compile::parse(sources, inputs, &macro_args, true, facts)?)
     };
     let providers = Providers::new(facts);
     let mut catalog = Catalog::new();

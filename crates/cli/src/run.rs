@@ -2,7 +2,7 @@
 
 use crate::compile::{self, Compiled, Failure};
 use crate::flags::{self, Args, Mode};
-use crate::input::{self, Input};
+use crate::input::{self, Input, Preprocessor};
 use crate::live::LiveDump;
 use crate::output::Output;
 use crate::{header, list, signals};
@@ -283,8 +283,8 @@ impl Run<'_, '_> {
     }
 
     fn sources(&mut self, options: &Options) -> Done<(Sources, Vec<Input>)> {
-        let named = options.text(Opt::Cpppath).or_else(|| std::env::var("DTRACE_CPP").ok());
-        input::read(self.args, named.as_deref().unwrap_or("cpp")).map_err(|why| self.fail(&why))
+        let preprocessor = Preprocessor::of(self.args, options, std::env::var("DTRACE_CPP").ok());
+        input::read(self.args, preprocessor.as_ref()).map_err(|why| self.fail(&why))
     }
 
     fn open_output(&mut self) -> Done<()> {

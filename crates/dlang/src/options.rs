@@ -112,7 +112,7 @@ options! {
     Aggzoom "aggzoom" Flag "", Idle "draw histograms to the largest value";
     Aggpercpu "aggpercpu" Flag "", Idle "show aggregations by CPU";
     Amin "amin" Text "", Idle "lowest stability that a script may use";
-    Argref "argref" Flag "", Idle "allow macro arguments that are never used";
+    Argref "argref" Flag "", Both "allow macro arguments that are never used";
     Cleanrate "cleanrate" Rate "101hz", Idle "how often freed variables are collected";
     Core "core" Flag "", Idle "dump core when the compiler fails";
     Cpppathargs "cppargs" Text "", Unbuilt "arguments for the C preprocessor";
