@@ -3,7 +3,9 @@
  * @needs: root fbt seeker
  * @args: -q -c 'seeker 1'
  */
-fbt:vmlinux:vfs_llseek:entry
+self int in;
+
+fbt:vmlinux:generic_file_llseek:entry
 /pid == $target && args[1] == 0xc0000001/
 {
 	printf("%d %x %d %d\n", arg1 == args[1], arg1, args[2], sizeof (args[1]));
@@ -11,7 +13,7 @@ fbt:vmlinux:vfs_llseek:entry
 	self->in = 1;
 }
 
-fbt:vmlinux:vfs_llseek:return
+fbt:vmlinux:generic_file_llseek:return
 /self->in/
 {
 	printf("%x %x\n", arg1, args[1]);

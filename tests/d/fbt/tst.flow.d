@@ -8,7 +8,7 @@ syscall::lseek:
 {
 }
 
-fbt::vfs_llseek:
+fbt::generic_file_llseek:
 /pid == $target && execname == "seeker"/
 {
 }

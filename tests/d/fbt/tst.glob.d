@@ -1,9 +1,11 @@
 /*
- * A glob over functions: entry before return, for each.
+ * A glob over functions: an entry for each return.
  * @needs: root fbt seeker
  * @args: -q -c 'seeker 1'
  */
-fbt::vfs_lls*k:,
+uint64_t calls[string, string];
+
+fbt::generic_file_lls*k:,
 fbt::vfs_ope[n]:entry
 /pid == $target && execname == "seeker"/
 {
@@ -12,8 +14,7 @@ fbt::vfs_ope[n]:entry
 
 END
 {
-	printf("%d %d\n", calls["vfs_llseek", "entry"] > 0, calls["vfs_llseek", "entry"] == calls["vfs_llseek", "return"]);
+	printf("%d %d\n", calls["generic_file_llseek", "entry"] > 0,
+	    calls["generic_file_llseek", "entry"] == calls["generic_file_llseek", "return"]);
 	printf("%d %d\n", calls["vfs_open", "entry"] > 0, calls["vfs_open", "return"]);
 }
-
-uint64_t calls[string, string];

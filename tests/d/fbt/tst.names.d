@@ -1,9 +1,9 @@
 /*
- * probeprov, probemod, probefunc and probename of an fbt probe, and its stack.
+ * probeprov, probemod, probefunc and probename of an fbt probe, and its stack: the function itself is its first frame.
  * @needs: root fbt seeker
  * @args: -q -c 'seeker 1'
  */
-fbt::vfs_llseek:entry
+fbt::generic_file_llseek:entry
 /pid == $target && arg1 == 0xc0000001/
 {
 	printf("%s:%s:%s:%s", probeprov, probemod, probefunc, probename);

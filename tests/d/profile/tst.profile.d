@@ -17,6 +17,10 @@ profile-997
 profile-997
 /kernel > 3 && user > 3/
 {
-	printf("%s %d\n", probename, wrong);
 	exit(0);
+}
+
+END
+{
+	printf("%d\n", wrong);
 }
