@@ -53,9 +53,37 @@ fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
+/// What the system said, without its number for it.
+pub fn plain(error: &impl ToString) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(at) if text.ends_with(')') => text.get(..at).unwrap_or(&text).to_owned(),
+        _ => text,
+    }
+}
+
 /// The end of a log, where the reason stands.
 fn last_lines(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let from = lines.len().saturating_sub(6);
     lines.iter().skip(from).map(|line| format!("\n  {line}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_reads_words_not_numbers() {
+        let error = Error::io("writing /a", io::Error::from_raw_os_error(28));
+        assert_eq!(error.to_string(), "writing /a: No space left on device");
+        assert_eq!(plain(&"a (os error 2) b"), "a (os error 2) b");
+    }
+
+    #[test]
+    fn a_refused_engine_shows_the_end_of_the_log() {
+        let log = (0..9).map(|line| format!("{line}\n\n")).collect();
+        let text = Error::Engine { error: "no".into(), log }.to_string();
+        assert_eq!(text, "the kernel refused the capture engine: no\n  3\n  4\n  5\n  6\n  7\n  8");
+    }
 }

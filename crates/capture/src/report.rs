@@ -11,7 +11,7 @@ use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
 
 use crate::ctl::{STACK_BYTES, get};
-use crate::error::Error;
+use crate::error::{Error, plain};
 use crate::pass::now_ns;
 use crate::progress::Event;
 use crate::registers::{self, Stack};
@@ -86,7 +86,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     };
     let summary =
         lkd_dump::write(*format, &mut file, &meta, &live.ram.pages, &mut source, &options, &mut tell)
-            .map_err(|error| Error::Machine(format!("writing {}: {error}", path.display())))?;
+            .map_err(|error| Error::Machine(format!("writing {}: {}", path.display(), plain(&error))))?;
     let (trailing, lost) = (source.trailing, source.failed);
     let size = file.metadata().map_err(failed)?.len();
     let path = report.publish(file).map_err(failed)?;

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::error::{Error, plain};
 
 /// Makes `root` (0700) if it is not there, and proves that a dump can be written into it. Gives the bytes free.
 ///
@@ -19,7 +19,7 @@ pub fn prepare(root: &Path) -> Result<u64, Error> {
         Err(error) => {
             let error = made.err().unwrap_or(error);
             return Err(Error::refused(
-                format!("the dump directory {shown} cannot be made: {error}"),
+                format!("the dump directory {shown} cannot be made: {}", plain(&error)),
                 "make it, or name another",
             ));
         }
@@ -50,7 +50,7 @@ pub fn prepare(root: &Path) -> Result<u64, Error> {
     let tried = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&probe);
     if let Err(error) = tried {
         return Err(Error::refused(
-            format!("the dump directory {shown} cannot be written: {error}"),
+            format!("the dump directory {shown} cannot be written: {}", plain(&error)),
             "name another, or remount it read-write",
         ));
     }
