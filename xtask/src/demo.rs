@@ -44,11 +44,10 @@ pub fn main(words: Vec<String>) -> Result<u8> {
     step(&format!("booting {release} in QEMU; in it: {} & dtrace -s livedumpstatuscheck.d", SEED[0]));
     let line =
         format!("cd /share; {} & dtrace -s livedumpstatuscheck.d; status=$?; kill $!; exit $status", SEED[0]);
-    let sinks = Sinks { stdout: Box::new(std::io::stdout()), stderr: Box::new(std::io::stderr()) };
-    match guest.run(&[line], sinks)? {
+    match guest.run(&[line], &Sinks::terminal())? {
         Ending::Exit(0) => {}
         Ending::Exit(status) => bail!("dtrace ended with status {status}"),
-        Ending::Lost(why) => bail!("the guest was lost: {why}"),
+        Ending::Lost(why) | Ending::Unborn(why) => bail!("the guest was lost: {why}"),
     }
     let reports = out.join("lkd/LiveKernelReports");
     let dump = newest_dump(&reports)?;

@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,22 @@ pub struct Machine {
 
 /// Where the command's two streams go.
 pub struct Sinks {
-    pub stdout: Box<dyn Write + Send>,
-    pub stderr: Box<dyn Write + Send>,
+    stdout: Sink,
+    stderr: Sink,
+}
+
+type Sink = Arc<Mutex<dyn Write + Send>>;
+
+impl Sinks {
+    /// Two places to write to.
+    pub fn new(stdout: impl Write + Send + 'static, stderr: impl Write + Send + 'static) -> Sinks {
+        Sinks { stdout: Arc::new(Mutex::new(stdout)), stderr: Arc::new(Mutex::new(stderr)) }
+    }
+
+    /// This process' own streams.
+    pub fn terminal() -> Sinks {
+        Sinks::new(std::io::stdout(), std::io::stderr())
+    }
 }
 
 /// How a machine ended.
@@ -42,15 +57,17 @@ pub enum Ending {
     Exit(u8),
     /// The machine ended before its command did: a panic, a hang, a QEMU that died. The text says which.
     Lost(String),
+    /// The machine ended before its command could start.
+    Unborn(String),
 }
 
 impl Machine {
     /// Runs the machine to its end. The kernel's console is left in `console.log` of `run`.
-    pub fn run(&self, run: &RunDir, sinks: Sinks) -> Result<Ending> {
-        let stdout = Port::listen(run, "stdout", sinks.stdout)?;
-        let stderr = Port::listen(run, "stderr", sinks.stderr)?;
+    pub fn run(&self, run: &RunDir, sinks: &Sinks) -> Result<Ending> {
+        let stdout = Port::listen(run, "stdout", sinks.stdout.clone())?;
+        let stderr = Port::listen(run, "stderr", sinks.stderr.clone())?;
         let said = Shared::default();
-        let control = Port::listen(run, "control", Box::new(said.clone()))?;
+        let control = Port::listen(run, "control", Arc::new(Mutex::new(said.clone())))?;
         let console = run.file("console.log");
         let mut child = self.start(run, &console)?;
         let started = Instant::now();
@@ -72,14 +89,15 @@ impl Machine {
             return Ok(Ending::Exit(code));
         }
         let mut why = lost.unwrap_or_else(|| format!("QEMU ended with {status} before the command did"));
-        if !said.text().contains("ready") {
+        let born = said.text().contains("ready");
+        if !born {
             why += ", the guest never came up";
         }
         let qemu = fs::read_to_string(run.file("qemu.log")).unwrap_or_default();
         let text = fs::read(&console).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).replace('\r', "");
         why = format!("{why}\n{qemu}--- the console's last words\n{}", last_words(&text));
-        Ok(Ending::Lost(why))
+        Ok(if born { Ending::Lost(why) } else { Ending::Unborn(why) })
     }
 
     fn start(&self, run: &RunDir, console: &Path) -> Result<Child> {
@@ -124,7 +142,7 @@ struct Port {
 }
 
 impl Port {
-    fn listen(run: &RunDir, name: &str, mut sink: Box<dyn Write + Send>) -> Result<Port> {
+    fn listen(run: &RunDir, name: &str, sink: Sink) -> Result<Port> {
         let path = run.file(name);
         let listener =
             UnixListener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
@@ -136,6 +154,7 @@ impl Port {
                     break;
                 }
                 // A reader who went away (`| head`) must not stop the guest.
+                let mut sink = sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 let _ = sink.write_all(&bytes[..count]).and_then(|()| sink.flush());
             }
         });
@@ -151,7 +170,7 @@ impl Port {
 
 /// Bytes that a thread collects and another reads.
 #[derive(Clone, Default)]
-pub struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+pub struct Shared(Arc<Mutex<Vec<u8>>>);
 
 impl Shared {
     /// What was written so far.

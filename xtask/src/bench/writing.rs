@@ -34,11 +34,10 @@ pub fn rows(ground: &Ground, rows: &mut Vec<Row>) -> Result<()> {
     guest.add_ours()?;
     guest.programs.push("makedumpfile".into());
     let (stdout, stderr) = (Shared::default(), Shared::default());
-    let sinks = Sinks { stdout: Box::new(stdout.clone()), stderr: Box::new(stderr.clone()) };
-    match guest.run(&[SCRIPT.to_owned()], sinks)? {
+    match guest.run(&[SCRIPT.to_owned()], &Sinks::new(stdout.clone(), stderr.clone()))? {
         Ending::Exit(0) => {}
         Ending::Exit(status) => bail!("status {status} in the guest: {}", stderr.text()),
-        Ending::Lost(why) => bail!("the guest was lost: {why}"),
+        Ending::Lost(why) | Ending::Unborn(why) => bail!("the guest was lost: {why}"),
     }
     let text = stdout.text();
     let numbers = |who: &str, at: usize| {

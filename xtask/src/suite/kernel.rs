@@ -54,11 +54,10 @@ pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
     let command: Vec<String> =
         ["lkd-testrun", "--guest", "/share/d"].iter().map(|word| (*word).to_owned()).collect();
     let command = [command, ask.filters.clone()].concat();
-    let ending =
-        guest.run(&command, Sinks { stdout: Box::new(report), stderr: Box::new(std::io::stderr()) })?;
+    let ending = guest.run(&command, &Sinks::new(report, std::io::stderr()))?;
     tally.count(&seen.text());
     match ending {
-        Ending::Lost(why) => tally.fail("the guest itself", &why),
+        Ending::Lost(why) | Ending::Unborn(why) => tally.fail("the guest itself", &why),
         Ending::Exit(status) if status > 1 => tally.fail("lkd-testrun", &format!("status {status}")),
         Ending::Exit(_) => {}
     }
