@@ -47,7 +47,7 @@ impl Case {
             needs: Vec::new(),
             command: String::new(),
             triggers: Vec::new(),
-            exit: i32::from(tag.is_some()),
+            exit: i32::from(is_refusal(&file)),
             tag,
             timeout: None,
         };
@@ -94,7 +94,7 @@ impl Case {
     }
 }
 
-/// Whether a D script or one of the shell is a test: by its name, `tst.…` or `err.TAG.…`, or by a word in its head.
+/// Whether a D script or one of the shell is a test: by its name, `tst.…` or `err.…`, or by a word in its head.
 fn is_test(file: &Path, text: &str) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let is_d = name.ends_with(".d");
@@ -102,11 +102,15 @@ fn is_test(file: &Path, text: &str) -> bool {
     (is_d || name.ends_with(".sh")) && (named || !head(text, is_d).is_empty())
 }
 
-/// The tag in the name of an `err.TAG.…` test.
+fn is_refusal(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("err."))
+}
+
+/// The tag in the name of an `err.D_TAG.…` test; refusals that have no tag have another name.
 fn refused_with(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_str()?;
     let tag = name.strip_prefix("err.")?.split('.').next()?;
-    Some(format!("[{tag}]"))
+    tag.starts_with("D_").then(|| format!("[{tag}]"))
 }
 
 /// The `@` lines of the first comment: `/* … */` in D, leading `#` lines in a shell script.
@@ -190,6 +194,8 @@ mod tests {
         let case = parse("err.D_PROTO_LEN.lkd.d", "/* @args: -w */").unwrap();
         assert_eq!((case.exit, case.tag.as_deref()), (1, Some("[D_PROTO_LEN]")));
         assert_eq!(case.command, "exec dtrace -xerrtags -w -s \"$FILE\"");
+        let untagged = parse("err.no_root.sh", "").unwrap();
+        assert_eq!((untagged.exit, untagged.tag), (1, None));
         for (name, test) in [("tst.a.d", true), ("err.D_X.a.d", true), ("tst.a.sh", true), ("a.d", false)] {
             assert_eq!(is_test(Path::new(name), "BEGIN { }"), test, "{name}");
         }

@@ -8,9 +8,9 @@
 //! # The words of a test
 //!
 //! A test is `tests/d/<area>/tst.<name>.d` (a D script, run as `dtrace ARGS -s FILE`) or `tst.<name>.sh` (a script of
-//! the plain shell, run as `sh FILE`; a guest has busybox). `err.<TAG>.<name>.d` must be refused: it runs with
-//! `-xerrtags`, its exit status must be 1 and its stderr must hold `[TAG]`. A script of another name is
-//! a test if its head has an `@` line, else data.
+//! the plain shell, run as `sh FILE`; a guest has busybox). `err.<name>.…` must be refused: its exit status
+//! must be 1; `err.<D_TAG>.<name>.d` also runs with `-xerrtags` and its stderr must hold `[D_TAG]`. A script of another
+//! name is a test if its head has an `@` line, else data.
 //!
 //! `@` lines in a test's first comment direct the runner:
 //!
