@@ -38,7 +38,7 @@ impl Case {
 
     fn parse(name: String, file: PathBuf, text: &str) -> Result<Case> {
         let is_d = file.extension().is_some_and(|kind| kind == "d");
-        let tag = refused_with(&file);
+        let (refusal, tag) = (is_refusal(&file), refused_with(&file));
         let mut case = Case {
             name,
             file,
@@ -47,7 +47,7 @@ impl Case {
             needs: Vec::new(),
             command: String::new(),
             triggers: Vec::new(),
-            exit: i32::from(is_refusal(&file)),
+            exit: i32::from(refusal),
             tag,
             timeout: None,
         };
