@@ -186,7 +186,7 @@ fn sizes(
         Some(bytes) => bytes / 4096,
         None => {
             let most = available()? / 8 / 4096;
-            if wanted > most {
+            if kept > most {
                 warnings.push(format!(
                     "the buffer has {} MB (an eighth of the memory available), the kernel {} MB: the rest will be read after the thread went on",
                     most >> 8,
