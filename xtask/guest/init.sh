@@ -47,7 +47,6 @@ if [ -n "$dev" ]; then
 fi
 hostname guest
 ip link set lo up 2>/run/ip.log
-sysctl -q -w kernel.printk="4 4 1 7" 2>/run/sysctl.log
 
 # Through pipes, so that a program sees what it sees in a pipeline and may open /dev/stdout again.
 mkfifo /run/stdout /run/stderr

@@ -72,6 +72,7 @@ impl Machine {
         let mut child = self.start(run, &console)?;
         let started = Instant::now();
         let mut lost = None;
+        let mut ticks = 0u64;
         let status = loop {
             if let Some(status) = child.try_wait().context("cannot wait for QEMU")? {
                 break status;
@@ -80,6 +81,14 @@ impl Machine {
                 lost = Some(format!("no end after {} s", self.timeout.as_secs()));
                 child.kill().context("cannot end QEMU")?;
             }
+            if lost.is_none() && ticks % 500 == 499 {
+                let text = fs::read(&console).unwrap_or_default();
+                if let Some(line) = hang(&String::from_utf8_lossy(&text)) {
+                    lost = Some(format!("it hung: {line}"));
+                    child.kill().context("cannot end QEMU")?;
+                }
+            }
+            ticks += 1;
             thread::sleep(Duration::from_millis(10));
         };
         for port in [stdout, stderr, control] {
@@ -191,6 +200,15 @@ impl Write for Shared {
     }
 }
 
+/// The line by which a kernel says that a CPU of it will not come back. A shorter stall is an emulated CPU's daily bread.
+fn hang(console: &str) -> Option<&str> {
+    console.lines().find(|line| {
+        let stuck = line.split("stuck for ").nth(1).and_then(|rest| rest.split('s').next());
+        line.contains("soft lockup")
+            && stuck.and_then(|digits| digits.parse().ok()).is_some_and(|s: u64| s >= 100)
+    })
+}
+
 /// From the first sign of trouble on, else the last lines.
 fn last_words(console: &str) -> String {
     let trouble = ["Kernel panic", "BUG:", "Oops", "Call Trace"];
@@ -204,6 +222,13 @@ fn last_words(console: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_stall_is_a_hang() {
+        let short = "[ 9.0] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [dtrace:368]\n";
+        assert_eq!(hang(short), None);
+        assert!(hang(&short.replace("22s", "127s")).is_some());
+    }
 
     #[test]
     fn the_last_words_begin_with_the_trouble() {

@@ -50,17 +50,28 @@ pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
     guest.add_ours()?;
     // busybox has a setpriv that knows no bounding set.
     guest.programs.extend(["makedumpfile".into(), "setpriv".into()]);
-    let report = Tee::default();
-    let seen = report.seen.clone();
-    let command: Vec<String> =
-        ["lkd-testrun", "--guest", "/share/d"].iter().map(|word| (*word).to_owned()).collect();
-    let command = [command, ask.filters.clone()].concat();
-    let ending = guest.run(&command, &Sinks::new(report, std::io::stderr()))?;
-    tally.count(&seen.text());
-    match ending {
-        Ending::Lost(why) | Ending::Unborn(why) => tally.fail("the guest itself", &why),
-        Ending::Exit(status) if status > 1 => tally.fail("lkd-testrun", &format!("status {status}")),
-        Ending::Exit(_) => {}
+    let mut after = String::new();
+    for boot in 1..=2 {
+        let report = Tee::default();
+        let seen = report.seen.clone();
+        let mut command: Vec<String> = ["lkd-testrun", "--guest"].map(str::to_owned).to_vec();
+        command.extend((!after.is_empty()).then(|| format!("--after={after}")));
+        command.push("/share/d".into());
+        command.extend(ask.filters.iter().cloned());
+        let ending = guest.run(&command, &Sinks::new(report, std::io::stderr()))?;
+        tally.count(&seen.text());
+        match ending {
+            Ending::Exit(status) if status > 1 => tally.fail("lkd-testrun", &format!("status {status}")),
+            Ending::Exit(_) => {}
+            // A lost guest is neither a pass nor a failure; a test that loses two guests is a failure.
+            Ending::Lost(why) | Ending::Unborn(why) if boot == 1 => {
+                after = last_told(&seen.text()).unwrap_or_default();
+                tally.skip("a boot", &format!("the guest was lost behind '{after}', booting again: {why}"));
+                continue;
+            }
+            Ending::Lost(why) | Ending::Unborn(why) => tally.fail("the guest itself", &why),
+        }
+        break;
     }
     let console = fs::read(guest.console.as_deref().unwrap_or(&out)).unwrap_or_default();
     match complaint(&String::from_utf8_lossy(&console)) {
@@ -76,6 +87,13 @@ pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
 /// Where the guest suite keeps what a kernel's tests left.
 pub fn left_by(kernel: &str) -> PathBuf {
     place::target().join("lkd-guests").join(kernel)
+}
+
+/// The last test of which a report tells.
+fn last_told(report: &str) -> Option<String> {
+    let words = report.lines().rev().map(|line| line.split(' ').collect::<Vec<_>>());
+    let mut told = words.filter(|words| matches!(words.first(), Some(&"ok" | &"FAILED" | &"skipped")));
+    Some(told.next()?.get(1)?.trim_end_matches(':').to_owned())
 }
 
 /// The first line by which a kernel says that something of its own went wrong. Stalls are not among them: an emulated
@@ -130,6 +148,14 @@ mod tests {
             Some("[ 2.0] BUG: kernel NULL pointer")
         );
         assert_eq!(complaint("[ 1.0] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!\n"), None);
+    }
+
+    #[test]
+    fn the_last_test_told_is_known() {
+        let report = "ok a/x.d (0.1 s)\nFAILED b/y.sh\n    why\n";
+        assert_eq!(last_told(report).as_deref(), Some("b/y.sh"));
+        assert_eq!(last_told("skipped c/z.d: no moon\n").as_deref(), Some("c/z.d"));
+        assert_eq!(last_told(""), None);
     }
 
     #[test]

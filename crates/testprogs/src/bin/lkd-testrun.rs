@@ -9,12 +9,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-usage: lkd-testrun [--guest] [--bless] [--list] DIR [FILTER...]
+usage: lkd-testrun [--guest] [--bless] [--list] [--after=NAME] DIR [FILTER...]
 
 Runs the tests (*.d, *.sh) below DIR whose name contains a FILTER.
   --guest   this is a guest: run the tests for guests, with a guest's patience
   --bless   write NAME.out and NAME.err anew from what comes out
   --list    only tell the names
+  --after=NAME  begin behind this test
 Exit status 1 when a test failed.
 ";
 
@@ -35,12 +36,16 @@ fn real_main() -> Result<bool> {
     let mut guest = false;
     let mut bless = false;
     let mut list = false;
+    let mut after = "";
     for option in &options {
         match option.as_str() {
             "--guest" => guest = true,
             "--bless" => bless = true,
             "--list" => list = true,
-            _ => bail!("no option {option}\n{USAGE}"),
+            _ => match option.strip_prefix("--after=") {
+                Some(name) => after = name,
+                None => bail!("no option {option}\n{USAGE}"),
+            },
         }
     }
     let Some((dir, filters)) = words.split_first() else { bail!("which directory?\n{USAGE}") };
@@ -52,7 +57,9 @@ fn real_main() -> Result<bool> {
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for case in case::all(&root)? {
         let here = if guest { case.guest } else { case.host };
-        if !here || !(filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter.as_str())))
+        if !here
+            || case.name.as_str() <= after
+            || !(filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter.as_str())))
         {
             continue;
         }
