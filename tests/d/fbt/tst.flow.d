@@ -8,7 +8,7 @@ syscall::lseek:
 {
 }
 
-fbt::generic_file_llseek:
+fbt::generic_file_llseek_size:
 /pid == $target && execname == "seeker"/
 {
 }

@@ -5,7 +5,7 @@
  */
 uint64_t calls[string, string];
 
-fbt::generic_file_lls*k:,
+fbt::generic_file_lls*k_size:,
 fbt::vfs_ope[n]:entry
 /pid == $target && execname == "seeker"/
 {
@@ -14,7 +14,7 @@ fbt::vfs_ope[n]:entry
 
 END
 {
-	printf("%d %d\n", calls["generic_file_llseek", "entry"] > 0,
-	    calls["generic_file_llseek", "entry"] == calls["generic_file_llseek", "return"]);
+	printf("%d %d\n", calls["generic_file_llseek_size", "entry"] > 0,
+	    calls["generic_file_llseek_size", "entry"] == calls["generic_file_llseek_size", "return"]);
 	printf("%d %d\n", calls["vfs_open", "entry"] > 0, calls["vfs_open", "return"]);
 }

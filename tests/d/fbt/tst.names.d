@@ -3,7 +3,7 @@
  * @needs: root fbt seeker
  * @args: -q -c 'seeker 1'
  */
-fbt::generic_file_llseek:entry
+fbt::generic_file_llseek_size:entry
 /pid == $target && arg1 == 0xc0000001/
 {
 	printf("%s:%s:%s:%s", probeprov, probemod, probefunc, probename);

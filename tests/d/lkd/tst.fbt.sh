@@ -3,5 +3,5 @@
 # @needs: root fbt
 # @timeout: 300
 mkdir -p reports
-dtrace -q -w -x lkdpath=$T/reports -c 'seeker 1' -n 'fbt::generic_file_llseek:return /pid == $target && arg1 == 0xc0000001/ { lkd(0); exit(0); }' || exit 1
+dtrace -q -w -x lkdpath=$T/reports -c 'seeker 1' -n 'fbt::generic_file_llseek_size:return /pid == $target && arg1 == 0xc0000001/ { lkd(0); exit(0); }' || exit 1
 ls reports | wc -l | tr -d ' '
