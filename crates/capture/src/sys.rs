@@ -148,6 +148,8 @@ pub fn detach() {
     // SAFETY: calls that take numbers. Any may be refused, and then the process is only less polite or less safe from ^C.
     unsafe {
         libc::setsid();
+        // Started as /proc/self/exe it would be called "exe".
+        libc::prctl(libc::PR_SET_NAME, c"lkd-writer".as_ptr());
         for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGPIPE, libc::SIGQUIT] {
             libc::signal(signal, libc::SIG_IGN);
         }

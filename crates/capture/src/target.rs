@@ -55,9 +55,37 @@ pub fn prepare(root: &Path) -> Result<u64, Error> {
         ));
     }
     fs::remove_file(&probe).map_err(|error| Error::io(format!("removing {}", probe.display()), error))?;
+    sweep(root);
     let space = rustix::fs::statvfs(root)
         .map_err(|error| Error::io(format!("asking how much room {shown} has"), error))?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+/// Removes what writers that were killed have left half written. Who still writes holds a lock on its file.
+fn sweep(root: &Path) {
+    let Ok(entries) = fs::read_dir(root) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let hidden = name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(".incomplete"));
+        if !hidden || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        // A directory without a file may be one that is just being begun: it is removed only when it has grown old.
+        let dump = entry.path().join("vmcore");
+        let abandoned = match File::open(&dump) {
+            Ok(file) => {
+                rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
+            }
+            Err(_) => entry
+                .metadata()
+                .and_then(|meta| meta.modified())
+                .is_ok_and(|made| made.elapsed().is_ok_and(|age| age > std::time::Duration::from_secs(60))),
+        };
+        if abandoned {
+            let _ = fs::remove_file(&dump);
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
 }
 
 /// A report that is being written.
@@ -88,14 +116,12 @@ impl Report {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Makes the dump's file, readable by its owner alone.
+    /// Makes the dump's file, readable by its owner alone, and locks it while it is written.
     pub fn create(&self) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(self.hidden.join("vmcore"))
+        let at = self.hidden.join("vmcore");
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(at)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+        Ok(file)
     }
 
     /// Where the dump will be.
@@ -176,6 +202,19 @@ mod tests {
         assert_eq!(second.path(), root.join("DTRACE-19700101-000000-2/vmcore"));
         drop(second);
         assert_eq!(seen(&root), 1);
+        fs::remove_dir_all(&root)
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_swept_away() -> io::Result<()> {
+        let root = std::env::temp_dir().join(format!("lkd-sweep-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&root)?;
+        let (killed, writing) = (Report::begin(&root, "DTRACE", 0)?, Report::begin(&root, "DTRACE", 1)?);
+        drop(killed.create()?);
+        let lock = writing.create()?;
+        sweep(&root);
+        assert_eq!((killed.hidden.exists(), writing.hidden.exists()), (false, true));
+        drop((killed, writing, lock));
         fs::remove_dir_all(&root)
     }
 
