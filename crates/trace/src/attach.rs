@@ -20,11 +20,13 @@ fn refused(probe: &str, source: SysError) -> Error {
     Error::Attach { probe: probe.to_owned(), source }
 }
 
-/// Attaches one program to all its probes. BEGIN, END and clocks that we run by hand have nothing to be attached to.
+/// Attaches one program to all its probes. BEGIN, END and clocks that we run by hand have nothing to be attached to. Gives
+/// up between two kprobes when `interrupted` says so.
 pub(crate) fn attach(
     prog: &Loaded,
     catalog: &Catalog,
     facts: &Facts,
+    interrupted: fn() -> bool,
     to: &mut Attached,
 ) -> Result<(), Error> {
     let probes: Vec<Probe<'_>> = prog.probes.iter().filter_map(|&id| catalog.probe(ProbeId(id))).collect();
@@ -68,7 +70,7 @@ pub(crate) fn attach(
                 );
             }
         }
-        (ProgKind::Kprobe | ProgKind::Kretprobe, _) => kprobes(prog, &probes, facts, to)?,
+        (ProgKind::Kprobe | ProgKind::Kretprobe, _) => kprobes(prog, &probes, facts, interrupted, to)?,
     }
     Ok(())
 }
@@ -77,7 +79,13 @@ fn cookie(prog: &Loaded, probe: &Probe<'_>) -> u64 {
     if prog.cookie { u64::from(probe.id.0) } else { 0 }
 }
 
-fn kprobes(prog: &Loaded, probes: &[Probe<'_>], facts: &Facts, to: &mut Attached) -> Result<(), Error> {
+fn kprobes(
+    prog: &Loaded,
+    probes: &[Probe<'_>],
+    facts: &Facts,
+    interrupted: fn() -> bool,
+    to: &mut Attached,
+) -> Result<(), Error> {
     let on_return = prog.kind == ProgKind::Kretprobe;
     let before = to.held.len();
     let mut last = None;
@@ -85,7 +93,7 @@ fn kprobes(prog: &Loaded, probes: &[Probe<'_>], facts: &Facts, to: &mut Attached
     match (ways.kprobe_multi, ways.kprobe) {
         (true, _) => multi(prog, probes, on_return, to, &mut last),
         (false, Some(kind)) => {
-            for probe in probes {
+            for probe in probes.iter().take_while(|_| !interrupted()) {
                 match single(prog, probe, kind, on_return) {
                     Ok(pair) => to.held.extend(pair),
                     Err(e) => {

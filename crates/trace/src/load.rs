@@ -4,7 +4,7 @@
 use crate::bind::{ProgramType, program_type};
 use crate::facts::Facts;
 use crate::provider::fbt::Ways;
-use crate::session::LkdFds;
+use crate::session::{Error, LkdFds};
 use crate::sys::{self, LoadRefused, MapShape, ProgShape, SysError};
 use lkd_codegen::abi::{LKD_PROGS, LKD_REQUEST};
 use lkd_codegen::{Object, Place, Prog, ProgKind};
@@ -135,15 +135,24 @@ fn lkd_ways(lkd: Option<&LkdFds<'_>>) -> Ways {
     Ways { kprobe_multi: multi, ..Ways::default() }
 }
 
+/// How to load.
+#[derive(Clone, Copy)]
+pub(crate) struct Loading {
+    /// Bytes of a refused program's log that are kept at most.
+    pub log_most: usize,
+    pub interrupted: fn() -> bool,
+}
+
 /// Loads every program: those for fentry and fexit once per function.
 pub(crate) fn load(
     object: &Object,
     maps: &Maps,
     catalog: &Catalog,
     facts: &Facts,
-    log_most: usize,
+    how: Loading,
     skipped: &mut Vec<String>,
-) -> Result<Vec<Loaded>, Box<LoadError>> {
+) -> Result<Vec<Loaded>, Error> {
+    let log_most = how.log_most;
     let kprobes = object.progs.iter().any(|p| matches!(p.kind, ProgKind::Kprobe | ProgKind::Kretprobe));
     let ways = if kprobes { facts.ways() } else { Ways::default() };
     let mut modules: HashMap<String, Option<OwnedFd>> = HashMap::new();
@@ -151,7 +160,7 @@ pub(crate) fn load(
     for prog in &object.progs {
         let kind = program_type(prog.place, ways);
         let insns = prog.bytes(|name| maps.fd_for(name, kind)).map_err(|map| {
-            Box::new(LoadError {
+            Error::Load(Box::new(LoadError {
                 prog: prog.name.clone(),
                 clause: None,
                 what: None,
@@ -162,7 +171,7 @@ pub(crate) fn load(
                     source: std::io::ErrorKind::NotFound.into(),
                 },
                 log: String::new(),
-            })
+            }))
         })?;
         let shape = ProgShape {
             name: &prog.name,
@@ -187,6 +196,9 @@ pub(crate) fn load(
             continue;
         }
         for &id in &prog.probes {
+            if (how.interrupted)() {
+                return Err(Error::Interrupted);
+            }
             let Some(probe) = catalog.probe(ProbeId(id)) else { continue };
             let (Site::FbtEntry { func: Some(func), .. } | Site::FbtReturn { func: Some(func), .. }) =
                 probe.site
@@ -258,7 +270,7 @@ fn verdict(log: &str) -> Option<&str> {
     log.lines().rev().map(str::trim).find(|line| !noise(line))
 }
 
-fn explain(prog: &Prog, name: &str, refused: LoadRefused) -> Box<LoadError> {
+fn explain(prog: &Prog, name: &str, refused: LoadRefused) -> Error {
     let LoadRefused { error, log } = refused;
     let insn = last_insn(&log);
     let mark = insn.and_then(|insn| prog.mark_at(insn));
@@ -270,14 +282,14 @@ fn explain(prog: &Prog, name: &str, refused: LoadRefused) -> Box<LoadError> {
         },
         (None, _) => error.to_string(),
     };
-    Box::new(LoadError {
+    Error::Load(Box::new(LoadError {
         prog: name.to_owned(),
         clause: mark.and_then(|m| m.clause),
         what: mark.map(|m| m.what.clone()),
         why,
         source: error,
         log,
-    })
+    }))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub use crate::bind::ProgramType;
 pub use crate::event::{DropKind, Drops, Event, Tally, TargetEnd};
 use crate::facts::Facts;
 pub use crate::load::LoadError;
-use crate::load::{Loaded, Maps, load};
+use crate::load::{Loaded, Loading, Maps, load};
 use crate::ring::{self, Ring};
 use crate::sys::{self, Shared, SysError};
 use crate::target::{Target, TargetError};
@@ -43,11 +43,19 @@ pub struct Config<'a> {
     /// A refused program's log may be this long; without it only what a sentence needs is kept.
     pub bpflog: bool,
     pub bpflog_bytes: u32,
+    /// Asked while many programs are being loaded and attached, which can take long: true gives up (^C).
+    pub interrupted: fn() -> bool,
 }
 
 impl Default for Config<'_> {
     fn default() -> Self {
-        Config { lkd: None, targets: Vec::new(), bpflog: false, bpflog_bytes: 16 << 20 }
+        Config {
+            lkd: None,
+            targets: Vec::new(),
+            bpflog: false,
+            bpflog_bytes: 16 << 20,
+            interrupted: || false,
+        }
     }
 }
 
@@ -61,6 +69,8 @@ pub enum Error {
     },
     Sys(SysError),
     Target(TargetError),
+    /// [`Config::interrupted`] said so before the first probe was attached.
+    Interrupted,
     /// The generated object lacks a map that every session needs.
     NoMap(&'static str),
 }
@@ -82,6 +92,7 @@ impl fmt::Display for Error {
             Error::Attach { probe, source } => write!(f, "failed to enable {probe}: {source}"),
             Error::Sys(e) => e.fmt(f),
             Error::Target(e) => e.fmt(f),
+            Error::Interrupted => f.write_str("interrupted while its programs were being loaded"),
             Error::NoMap(name) => write!(f, "the compiled script has no map '{name}'"),
         }
     }
@@ -94,7 +105,7 @@ impl std::error::Error for Error {
             Error::Attach { source, .. } => Some(source),
             Error::Sys(e) => Some(e),
             Error::Target(e) => Some(e),
-            Error::NoMap(_) => None,
+            Error::Interrupted | Error::NoMap(_) => None,
         }
     }
 }
@@ -132,6 +143,7 @@ pub struct Session<'a> {
     attached: Attached,
     clocks: Vec<Clock>,
     targets: Vec<Target>,
+    interrupted: fn() -> bool,
     stop: bool,
     /// exit() was called before we set the state ourselves.
     exited: bool,
@@ -164,8 +176,8 @@ impl<'a> Session<'a> {
             config.bpflog_bytes.min(1 << 20) as usize
         };
         let mut attached = Attached::default();
-        let progs =
-            load(object, &maps, catalog, facts, log_most, &mut attached.skipped).map_err(Error::Load)?;
+        let how = Loading { log_most, interrupted: config.interrupted };
+        let progs = load(object, &maps, catalog, facts, how, &mut attached.skipped)?;
         let mut clocks = Vec::new();
         for bound in bound.iter().filter(|b| b.place == Place::User) {
             let Some(Site::Tick { period_ns }) = catalog.probe(ProbeId(bound.probe)).map(|p| p.site) else {
@@ -187,6 +199,7 @@ impl<'a> Session<'a> {
             attached,
             clocks,
             targets: config.targets,
+            interrupted: config.interrupted,
             stop: false,
             exited: false,
             delivered: 0,
@@ -207,7 +220,12 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         for prog in &self.progs {
-            attach(prog, self.catalog, self.facts, &mut self.attached)?;
+            attach(prog, self.catalog, self.facts, self.interrupted, &mut self.attached)?;
+            if (self.interrupted)() {
+                // the next poll() detaches what is attached already, and ends
+                self.stop = true;
+                return Ok(());
+            }
         }
         ring::advance_state(
             self.ctl.u32(abi::CTL_STATE as usize),

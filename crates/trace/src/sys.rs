@@ -112,11 +112,12 @@ pub fn map_create(shape: &MapShape<'_>) -> Result<OwnedFd, SysError> {
             &opts,
         )
     };
-    own(
-        "BPF_MAP_CREATE",
-        &format!("map {} ({} entries of {} bytes)", shape.name, shape.max_entries, shape.value_size),
-        ret,
-    )
+    let size = match shape.value_size {
+        // a ring's entries are its bytes
+        0 => format!("{} bytes", shape.max_entries),
+        each => format!("{} of {each} bytes", shape.max_entries),
+    };
+    own("BPF_MAP_CREATE", &format!("map {} ({size})", shape.name), ret)
 }
 
 /// Key and value must have the sizes of the map; `name` is for the error.
