@@ -117,7 +117,8 @@ fn binary(op: &str, x: i128, s: usize, y: i128, t: usize) -> Option<(i128, usize
             let z = match op {
                 "+" => a + b,
                 "-" => a - b,
-                "*" => a * b,
+                // two 64-bit unsigned numbers may have a product of 128 bits; only its low 64 are looked at
+                "*" => a.wrapping_mul(b),
                 "/" => a / b,
                 "%" => a % b,
                 "&" => a & b,
