@@ -181,6 +181,9 @@ impl Run<'_, '_> {
         };
         let mut printer = Printer::new(program, &object.layouts, &compiled.catalog, facts, style);
         session.start().map_err(|e| self.failed_to_trace(&e))?;
+        if let Some(note) = skipped(session.skipped()) {
+            self.out.notice(&note);
+        }
         if program.options.flag(Opt::Destructive) {
             self.out.notice("allowing destructive actions");
         }
@@ -242,7 +245,10 @@ impl Run<'_, '_> {
     }
 
     fn generate(&mut self, program: &Program, binding: &Binding, facts: &Facts) -> Done<Object> {
-        let env = facts.env(bind::needs_task(program), ring_bytes(&program.options, facts));
+        let mut env = facts.env(bind::needs_task(program), ring_bytes(&program.options, facts));
+        if let Some(bytes) = program.options.number(Opt::Dynvarsize) {
+            env.dynvar_bytes = bytes.min(u64::from(u32::MAX)) as u32;
+        }
         lkd_codegen::compile(program, &binding.bound, &env)
             .map_err(|e| self.fail(&format!("could not enable tracing: {e}")))
     }
@@ -335,6 +341,15 @@ impl Run<'_, '_> {
         }
         Told
     }
+}
+
+/// What of a wildcard could not be enabled: how many, and the first with its reason.
+fn skipped(all: &[String]) -> Option<String> {
+    let first = all.first()?;
+    Some(match all.len() {
+        1 => format!("1 probe could not be enabled: {first}"),
+        n => format!("{n} probes could not be enabled, the first: {first}"),
+    })
 }
 
 /// `bufsize` is per CPU, as in DTrace; the ring is one for all, a power of two.
