@@ -8,4 +8,4 @@ dtrace -w -x lkdpath=$T/reports -n 'syscall::lseek:return /arg0 == 0xc0000001/ {
 ls -l reports/DTRACE-*/vmcore | awk '{ print ($5 > 4096) }'
 dd if="$(echo reports/DTRACE-*/vmcore)" bs=5 count=1 2> /dev/null; echo
 ls reports | sed 's/[0-9]/N/g'
-sed -n 1,3p err
+grep '^dtrace: \(description\|allowing\|live dump\)' err
