@@ -6,6 +6,8 @@ use std::{env, fs};
 
 fn main() {
     let bpf = Path::new(&variable("CARGO_MANIFEST_DIR")).join("../../bpf");
+    let bpf = bpf.canonicalize().unwrap_or_else(|error| fail(&format!("{}: {error}", bpf.display())));
+    let headers = variable("DEP_BPF_INCLUDE");
     let object = PathBuf::from(variable("OUT_DIR")).join("capture.bpf.o");
     let clang = env::var("CLANG").unwrap_or_else(|_| "clang".into());
     println!("cargo:rerun-if-env-changed=CLANG");
@@ -20,9 +22,10 @@ fn main() {
     let output = Command::new(&clang)
         .args(["-target", "bpf", "-mcpu=v3", "-g", "-O2"])
         .args(["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"])
-        .arg(format!("-I{}", variable("DEP_BPF_INCLUDE")))
+        .arg(format!("-I{headers}"))
         // No path of the building machine in the object's line information.
-        .arg(format!("-fdebug-prefix-map={}=bpf", bpf.display()))
+        .arg(format!("-ffile-prefix-map={}=bpf", bpf.display()))
+        .arg(format!("-ffile-prefix-map={headers}=libbpf"))
         .args(["-c", "capture.bpf.c", "-o"])
         .arg(&object)
         .current_dir(&bpf)
