@@ -97,7 +97,8 @@ def sleepers(prog):
         else:
             bad.append(f"{comm(task)}: {names[:4]}")
     must(slept >= 10, f"only {slept} tasks sleep")
-    must(len(bad) <= IN_MOTION, "; ".join(bad[:4]))
+    # Who slept when its task was read may have run when its stack was: the tracer, the writer, the worker threads.
+    must(len(bad) <= max(IN_MOTION, slept // 10), "; ".join(bad[:4]))
     return f"{deep} of {slept} unwind to schedule()"
 
 
