@@ -16,7 +16,8 @@ for round in 1 2 3; do
 	start=$(now)
 	dtrace -q -w -n 'BEGIN{lkd(0);exit(0);}' >/tmp/ours.log 2>&1 || { cat /tmp/ours.log >&2; exit 1; }
 	until [ -e /var/lib/lkd/LiveKernelReports/*/vmcore ]; do sleep 0.05; done
-	echo ours $(($(now) - start)) $(wc -c </var/lib/lkd/LiveKernelReports/*/vmcore)
+	took=$(($(now) - start))
+	echo ours $took $(cat /var/lib/lkd/LiveKernelReports/*/vmcore | wc -c)
 	for letter in l c; do
 		rm -f /out/peer
 		start=$(now)
