@@ -297,26 +297,5 @@ pub(super) fn cmp_op(op: BinaryOp) -> Option<CmpOp> {
     })
 }
 
-pub(super) fn spelling(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Mod => "%",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Shl => "<<",
-        BinaryOp::Shr => ">>",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::BitAnd => "&",
-        BinaryOp::BitXor => "^",
-        BinaryOp::BitOr => "|",
-        BinaryOp::LogAnd => "&&",
-        BinaryOp::LogXor => "^^",
-        BinaryOp::LogOr => "||",
-    }
-}
+/// As the operator is written: told once, by the printer of trees.
+pub(super) use crate::unparse::binary_op as spelling;
