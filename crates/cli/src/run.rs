@@ -225,7 +225,10 @@ impl Run<'_, '_> {
                 Event::Drops(d) => said.push((text.len(), true, d.line(droptags))),
                 Event::TargetEnded { pid, how } => said.push((text.len(), false, how.line(pid))),
             });
-            printer.flush(&mut text);
+            match polled {
+                Ok(Activity::Stopped) | Err(_) => printer.flush(&mut text),
+                Ok(_) => printer.pause(&mut text),
+            }
             // messages come between the records between which they happened
             let mut shown = 0;
             for (at, important, line) in said {

@@ -20,7 +20,7 @@ use lkd_dlang::program::{Program, Ty};
 use lkd_kernel::probes::{Catalog, Probe, ProbeId};
 use number::pad_left;
 use plan::{Plan, Step};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// How the whole output looks; from the options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,8 +80,7 @@ pub struct Printer<'a> {
     places: HashMap<u32, usize>,
     /// The last record's probe and its place: floods come from one.
     last: (u32, usize),
-    /// One stair a CPU.
-    flows: BTreeMap<u32, Flow>,
+    flow: Flow,
     headed: bool,
 }
 
@@ -103,7 +102,7 @@ impl<'a> Printer<'a> {
             names: Vec::new(),
             places: HashMap::new(),
             last: (0, 0),
-            flows: BTreeMap::new(),
+            flow: Flow::default(),
             headed: false,
         }
     }
@@ -140,7 +139,7 @@ impl<'a> Printer<'a> {
                 function: &names.function,
                 name: &names.name,
             };
-            self.flows.entry(data.cpu).or_default().take(fired, &body, out);
+            self.flow.take(fired, &body, out);
             return Ok(());
         }
         if !self.style.quiet {
@@ -151,11 +150,14 @@ impl<'a> Printer<'a> {
         show(plan, data, names, self.style, self.facts, out)
     }
 
-    /// Writes what [`Printer::record`] still holds back: with `-F`, the last return, whose indentation depends on the next record.
+    /// Nothing more has come for now. With `-F`, a return is held back until it is known to be the last of its firing.
+    pub fn pause(&mut self, out: &mut Vec<u8>) {
+        self.flow.pause(out);
+    }
+
+    /// Nothing more will come: writes what [`Printer::record`] still holds back.
     pub fn flush(&mut self, out: &mut Vec<u8>) {
-        for flow in self.flows.values_mut() {
-            flow.flush(out);
-        }
+        self.flow.flush(out);
     }
 }
 
