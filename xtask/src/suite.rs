@@ -17,7 +17,7 @@ Runs the suites; each ends with one line 'SUITE: N passed, N failed, N skipped'.
 
   fmt      rustfmt has nothing to change
   clippy   no warning in any target
-  deny     licences and sources of all dependencies, where cargo-deny is installed
+  deny     licences and sources of all dependencies, by deny.toml (and by cargo-deny, where it is installed)
   unit     unit and property tests of all crates
   host     tests/d on the machine's own kernel (root and tracing permitting)
   guest    tests/d in a Debian 6.1 and a 6.12 guest: one boot each
@@ -30,11 +30,13 @@ Runs the suites; each ends with one line 'SUITE: N passed, N failed, N skipped'.
 ";
 
 /// What a suite has counted.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Tally {
     pub passed: u32,
     pub failed: u32,
     pub skipped: u32,
+    /// Each failure as it was told, to be told again at the very end: the log of a whole run is long.
+    pub failures: String,
 }
 
 impl Tally {
@@ -45,7 +47,9 @@ impl Tally {
 
     /// One test failed; says so.
     pub fn fail(&mut self, what: &str, why: &str) {
-        println!("FAILED {what}: {}", why.trim_end());
+        let told = format!("FAILED {what}: {}\n", why.trim_end());
+        print!("{told}");
+        self.failures += &told;
         self.failed += 1;
     }
 
@@ -57,12 +61,20 @@ impl Tally {
 
     /// Counts lines that begin with `ok`, `FAILED` or `skipped`, as our runner and our reader scripts write them.
     pub fn count(&mut self, report: &str) {
+        let mut failing = false;
         for line in report.lines() {
-            match line.split(' ').next() {
+            let word = line.split(' ').next();
+            match word {
                 Some("ok") => self.passed += 1,
                 Some("FAILED") => self.failed += 1,
                 Some("skipped") => self.skipped += 1,
                 _ => {}
+            }
+            // the reasons stand below it, indented
+            failing = word == Some("FAILED") || failing && line.starts_with(' ');
+            if failing {
+                self.failures += line;
+                self.failures.push('\n');
             }
         }
     }
@@ -108,7 +120,8 @@ pub fn main(words: Vec<String>) -> Result<u8> {
     }
     let ask = Ask { bless: args.flag("--bless"), filters: args.rest()? };
     apt::setup()?;
-    let mut failed = false;
+    let mut failures = String::new();
+    let mut closing = String::new();
     for (name, heading, slow, suite) in SUITES {
         let chosen = if only.is_empty() { !(quick && *slow) } else { only.iter().any(|word| word == name) };
         if !chosen {
@@ -120,9 +133,16 @@ pub fn main(words: Vec<String>) -> Result<u8> {
             tally.fail(name, &format!("{why:#}"));
         }
         println!("{name}: {tally}");
-        failed |= tally.failed > 0;
+        closing += &format!("{name}: {tally} ({heading})\n");
+        if tally.failed > 0 {
+            failures += &format!("-- {heading}\n{}", tally.failures);
+        }
     }
-    Ok(u8::from(failed))
+    print!("== all suites\n{closing}");
+    if !failures.is_empty() {
+        print!("== what failed\n{failures}");
+    }
+    Ok(u8::from(!failures.is_empty()))
 }
 
 #[cfg(test)]
@@ -133,7 +153,8 @@ mod tests {
     fn a_report_is_counted_by_its_lines() {
         let mut tally = Tally::default();
         tally.count("ok a (0.1 s)\nFAILED b\n    ok is not a word here\nskipped c: no moon\nok d\nokay\n");
-        assert_eq!(tally, Tally { passed: 2, failed: 1, skipped: 1 });
+        let failures = "FAILED b\n    ok is not a word here\n".to_owned();
+        assert_eq!(tally, Tally { passed: 2, failed: 1, skipped: 1, failures });
         assert_eq!(tally.to_string(), "2 passed, 1 failed, 1 skipped");
     }
 }

@@ -3,6 +3,7 @@
 use super::{Ask, Tally};
 use crate::{place, sh};
 use anyhow::{Context, Result};
+use std::fs;
 use std::process::{Command, Stdio};
 
 fn cargo(args: &[&str]) -> Command {
@@ -31,14 +32,57 @@ pub fn clippy(_: &Ask, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Licences and sources of what we depend on, by deny.toml.
+/// Licences and sources of what we depend on, by deny.toml: judged by cargo-deny where it is installed, and in any case by
+/// cargo's own words on every package that ends up in a binary.
 pub fn deny(_: &Ask, tally: &mut Tally) -> Result<()> {
-    if sh::read(&mut cargo(&["deny", "--version"])).is_err() {
-        tally.skip("cargo deny", "cargo-deny is not installed (cargo install cargo-deny --locked)");
-        return Ok(());
+    let rules = fs::read_to_string(place::workspace().join("deny.toml")).context("cannot read deny.toml")?;
+    let allowed = allowed(&rules)?;
+    let args = ["--workspace", "--locked", "--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
+    let target = ["--target", "x86_64-unknown-linux-gnu", "--format", "{p}|{l}"];
+    let packages = sh::read(cargo(&["tree"]).args(args).args(target))?;
+    let wrong = refused(&packages, &allowed);
+    if wrong.is_empty() {
+        tally.pass();
+    } else {
+        tally.fail("licences", &format!("deny.toml does not allow\n{}", wrong.join("\n")));
     }
-    one("cargo deny", &mut cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]), tally);
+    let lock = fs::read_to_string(place::workspace().join("Cargo.lock")).context("cannot read Cargo.lock")?;
+    match lock.lines().find(|line| line.starts_with("source = ") && *line != CRATES_IO) {
+        Some(line) => tally.fail("sources", &format!("Cargo.lock has a package from elsewhere: {line}")),
+        None => tally.pass(),
+    }
+    if sh::read(&mut cargo(&["deny", "--version"])).is_ok() {
+        one("cargo deny", &mut cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]), tally);
+    }
     Ok(())
+}
+
+const CRATES_IO: &str = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+
+/// The licences that deny.toml allows.
+fn allowed(rules: &str) -> Result<Vec<spdx::Licensee>> {
+    let rules: toml::Table = rules.parse().context("deny.toml")?;
+    let list = rules.get("licenses").and_then(|l| l.get("allow")).and_then(toml::Value::as_array);
+    let list = list.context("deny.toml has no [licenses] allow")?;
+    let one = |name: &toml::Value| {
+        let name = name.as_str().context("deny.toml: [licenses] allow is a list of names")?;
+        spdx::Licensee::parse(name).with_context(|| format!("deny.toml: {name} is no SPDX licence"))
+    };
+    list.iter().map(one).collect()
+}
+
+/// The `package|licence` lines whose licence leaves no allowed choice.
+fn refused<'a>(packages: &'a str, allowed: &[spdx::Licensee]) -> Vec<&'a str> {
+    let ok = |line: &str| {
+        let licence = line.rsplit_once('|').map_or("", |(_, licence)| licence);
+        // lax: cargo still takes '/' for OR and the old names of the GPL
+        let Ok(licence) = spdx::Expression::parse_mode(licence, spdx::ParseMode::LAX) else { return false };
+        licence.evaluate(|asked| allowed.iter().any(|have| have.satisfies(asked)))
+    };
+    let mut wrong: Vec<&str> = packages.lines().filter(|line| !line.is_empty() && !ok(line)).collect();
+    wrong.sort_unstable();
+    wrong.dedup();
+    wrong
 }
 
 /// The tests of all crates.
@@ -56,6 +100,9 @@ pub fn unit(_: &Ask, tally: &mut Tally) -> Result<()> {
     }
     if counted.failed > 0 {
         println!("{text}");
+        let names =
+            text.lines().filter_map(|line| line.strip_prefix("    ")).filter(|name| !name.contains(' '));
+        tally.failures += &format!("FAILED unit tests: {}\n", names.collect::<Vec<_>>().join(", "));
     }
     if !out.status.success() && counted.failed == 0 {
         tally.fail("cargo test", &format!("{}\n{}", out.status, sh::tail(&text, 30)));
@@ -83,9 +130,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_licence_must_leave_an_allowed_choice() {
+        let rules = "[licenses]\nallow = [\"MIT\", \"Apache-2.0\", \"Apache-2.0 WITH LLVM-exception\"]\n";
+        let allowed = allowed(rules).unwrap();
+        let packages = "a v1|MIT/Apache-2.0\n\nb v1|GPL-2.0 OR MIT\nc v1|GPL-2.0 AND MIT\nd v1|\n\
+                        e v1|Apache-2.0 WITH LLVM-exception\nc v1|GPL-2.0 AND MIT\n";
+        assert_eq!(refused(packages, &allowed), ["c v1|GPL-2.0 AND MIT", "d v1|"]);
+    }
+
+    #[test]
     fn results_of_all_programs_are_summed() {
         let text = "\nrunning 2 tests\n..\ntest result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; \
                     finished in 0.00s\ntest result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured\n";
-        assert_eq!(results(text), Tally { passed: 13, failed: 2, skipped: 1 });
+        assert_eq!(results(text), Tally { passed: 13, failed: 2, skipped: 1, ..Tally::default() });
     }
 }
