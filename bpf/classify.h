@@ -123,22 +123,35 @@ static __always_inline int typed_class(const struct lkd_ctl *c, __u64 flags, __u
 }
 
 /* A page with no references and no type: on a per-CPU free list it is linked, and the next link points back.  The link is
- * followed only into struct pages and the direct map: a stale pointer elsewhere could be a device's register. */
+ * followed only into struct pages and the direct map: a stale pointer elsewhere could be a device's register.  A page that is
+ * linked to itself is on no list: so it was set up at boot, and so the second and later pages of a block stay that a kernel
+ * user has got without a compound head. */
 static __always_inline int on_free_list(const struct lkd_ctl *c, const char *page, __u64 vaddr)
 {
 	__u64 next = PAGE_WORD(page, lru), back = 0;
-	if (!in_vmemmap(c, next) && !in_direct_map(c, next))
+	if (next == vaddr + PAGE_OFF(lru) || (!in_vmemmap(c, next) && !in_direct_map(c, next)))
 		return 0;
 	bpf_probe_read_kernel(&back, 8, (void *)(next + 8));
 	return back == vaddr + PAGE_OFF(lru);
+}
+
+/* A poisoned page is never read.  Every page has a flag of its own, tails too: the others of its block are sound. */
+static __always_inline int is_poisoned(const char *page)
+{
+	return HAS_FLAG(PG_hwpoison) && FLAG(page_flags(page), PG_hwpoison);
+}
+
+/* Kernel buffers that a process has mapped (perf's rings, until v6.13) point to the file's mapping too, but are none of its
+ * pages: such a mapping has none. */
+static __always_inline int is_cached(__u64 mapping)
+{
+	return BPF_CORE_READ((struct address_space *)mapping, nrpages) != 0;
 }
 
 /* The class of a page that is not a compound tail.  vaddr: where its struct page is; page: a copy of it. */
 static __always_inline int page_class(const struct lkd_ctl *c, const char *page, __u64 vaddr)
 {
 	__u64 flags = page_flags(page);
-	if (HAS_FLAG(PG_hwpoison) && FLAG(flags, PG_hwpoison))
-		return LKD_HWPOISON;
 	__u32 type = PAGE_HALF(page, page_type);
 	int typed = typed_class(c, flags, type, vaddr);
 	if (typed >= 0)
@@ -149,7 +162,7 @@ static __always_inline int page_class(const struct lkd_ctl *c, const char *page,
 	__u64 mapping = PAGE_WORD(page, mapping);
 	if (mapping & 1)
 		return LKD_ANON;
-	if (FLAG(flags, PG_lru) || (mapping && !(mapping & 3) && in_direct_map(c, mapping)))
+	if (FLAG(flags, PG_lru) || (mapping && !(mapping & 3) && in_direct_map(c, mapping) && is_cached(mapping)))
 		return (__s32)PAGE_HALF(page, _mapcount) >= 0 ? LKD_FILE_MAPPED : LKD_FILE;
 	if (PAGE_HALF(page, _refcount) == 0) {
 		if (type != ~0u)

@@ -89,6 +89,10 @@ enum pagetype___bits {
 	PG_slab___bits = 0x02000000,
 };
 
+struct address_space {
+	unsigned long nrpages;
+};
+
 struct zone {
 	struct list_head unaccepted_pages;
 };

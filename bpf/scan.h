@@ -45,6 +45,12 @@ static __always_inline void list_page(struct lkd_ctl *c, __u64 pfn, __u32 class)
 		__sync_fetch_and_add(&c->overflow, 1);
 }
 
+/* Pages of a free block by its order; the page may just have been taken, and then the word means something else. */
+static __always_inline __u64 free_block(__u64 order)
+{
+	return order <= LKD_UNIT_SHIFT ? 1ull << (order & 15) : 1;
+}
+
 static long scan_page(__u32 i, struct scan *s)
 {
 	__u32 key = 0;
@@ -86,7 +92,7 @@ static long scan_page(__u32 i, struct scan *s)
 			/* a free block's length: its head says it, and nothing else marks the pages behind */
 			if (k == LKD_FREE) {
 				if (PAGE_HALF(page, page_type) != ~0u)
-					s->skip = pfn + (1ull << (PAGE_WORD(page, private) & 15));
+					s->skip = pfn + free_block(PAGE_WORD(page, private));
 				else if (has_untyped_unaccepted() && !(pfn & (LKD_UNIT_PAGES - 1)))
 					s->unaccepted = 1;
 			}
@@ -99,6 +105,8 @@ static long scan_page(__u32 i, struct scan *s)
 	}
 	if (k == LKD_REFCOUNT_ZERO && s->unaccepted)
 		k = LKD_OFFLINE;
+	if (is_poisoned(page))
+		k = LKD_HWPOISON;
 	k &= 15;
 	*class = k;
 	w->found[k]++;
@@ -107,7 +115,8 @@ static long scan_page(__u32 i, struct scan *s)
 	return 0;
 }
 
-/* All pages of the chunk get the same class; true unless the chunk is not whole or holds pages of our own. */
+/* All pages of the chunk get the same class; true unless the chunk is not whole.  Pages of our own are in use and have a
+ * struct page: they stand neither in a free block nor where no struct page is. */
 static __always_inline int fill_chunk(struct scan *s, struct lkd_scratch *w, __u64 eight)
 {
 	__u32 key = s->base >> LKD_UNIT_SHIFT;
