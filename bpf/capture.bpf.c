@@ -76,23 +76,6 @@ int lkd_bases(void *ctx)
 	return 0;
 }
 
-/* Has the page a class that may be read at all, now?  It may have been given to somebody else since it was classified. */
-static __always_inline int still_kept(struct lkd_ctl *c, __u64 pfn)
-{
-	__u32 key = 0;
-	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
-	__u64 vaddr = c->vmemmap + pfn * PAGE_STRUCT;
-	if (!w || PAGE_STRUCT > 128 || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)vaddr))
-		return 0;
-	__u64 head = page_head(w->head, vaddr);
-	if (head) {
-		vaddr = head;
-		if (!in_vmemmap(c, head) || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)head))
-			return 0;
-	}
-	return (c->classes_kept >> (page_class(c, w->head, vaddr) & 15)) & 1;
-}
-
 static long peek(__u32 i, struct lkd_ctl *unused)
 {
 	__u32 key = i;
@@ -123,5 +106,5 @@ SEC("raw_tp")
 int lkd_copy(void *ctx)
 {
 	struct lkd_ctl *c = ctl();
-	return c ? (int)copy_share(c, c->deadline_ns) : -1;
+	return c ? (int)copy_share(c, c->deadline_ns, 1) : -1;
 }

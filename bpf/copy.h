@@ -13,7 +13,25 @@ struct copy {
 	__u64 copied, failed;
 	__u32 lane;
 	__u32 status;
+	__u32 check; /* the machine runs on: pages change hands */
 };
+
+/* Has the page a class that may be read at all, now?  It may have been given to somebody else since it was classified. */
+static __always_inline int still_kept(struct lkd_ctl *c, __u64 pfn)
+{
+	__u32 key = 0;
+	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
+	__u64 vaddr = c->vmemmap + pfn * PAGE_STRUCT;
+	if (!w || PAGE_STRUCT > 128 || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)vaddr) || is_poisoned(w->head))
+		return 0;
+	__u64 head = page_head(w->head, vaddr);
+	if (head) {
+		vaddr = head;
+		if (!in_vmemmap(c, head) || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)head))
+			return 0;
+	}
+	return (c->classes_kept >> (page_class(c, w->head, vaddr) & 15)) & 1;
+}
 
 static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 {
@@ -57,7 +75,9 @@ static long copy_page(__u32 i, struct copy *s)
 	if (!entry || !to)
 		return 1;
 	__u64 pfn = *entry & LKD_ENTRY_PFN;
-	if (bpf_probe_read_kernel(to, 4096, (void *)(c->page_offset + (pfn << 12)))) {
+	if (s->check && !still_kept(c, pfn)) {
+		*entry = pfn | LKD_ENTRY_CHANGED;
+	} else if (bpf_probe_read_kernel(to, 4096, (void *)(c->page_offset + (pfn << 12)))) {
 		*entry = pfn | LKD_ENTRY_FAILED;
 		s->failed++;
 	} else {
@@ -69,8 +89,8 @@ static long copy_page(__u32 i, struct copy *s)
 	return 0;
 }
 
-/* Returns lkd_status bits: what ended the copy before the list's end. */
-static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns)
+/* Returns lkd_status bits: what ended the copy before the list's end.  check: leave out pages that have changed hands. */
+static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns, __u32 check)
 {
 	__u64 zero = c->zero;
 	struct copy s = {
@@ -82,6 +102,7 @@ static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns)
 		.failed = zero,
 		.lane = zero,
 		.status = zero,
+		.check = check,
 	};
 	bpf_loop(1 << 23, copy_page, &s, 0);
 	__sync_fetch_and_add(&c->copied, s.copied);

@@ -35,7 +35,9 @@ enum lkd_class {
 /* A page to be copied: which one, and where its copy stands. */
 #define LKD_ENTRY_PFN_BITS 36
 #define LKD_ENTRY_PFN ((1ull << LKD_ENTRY_PFN_BITS) - 1)
-#define LKD_ENTRY_FAILED (~0ull << LKD_ENTRY_PFN_BITS) /* the read faulted; 0: not copied; else slot + 1 */
+/* above the pfn: 0: not copied; else slot + 1, or */
+#define LKD_ENTRY_FAILED (~0ull << LKD_ENTRY_PFN_BITS) /* the read faulted */
+#define LKD_ENTRY_CHANGED (LKD_ENTRY_FAILED - (1ull << LKD_ENTRY_PFN_BITS)) /* read late: no longer a page to keep */
 
 /* A lane is a part of the list; lower lanes are copied first, so that what matters most is copied when time or room end. */
 #define LKD_LANES 4

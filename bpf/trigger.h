@@ -96,7 +96,7 @@ static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64
 	} else {
 		c->classified_ns = bpf_ktime_get_ns();
 		if (c->copy)
-			shot->status |= copy_share(c, deadline_ns);
+			shot->status |= copy_share(c, deadline_ns, 0);
 	}
 	shot->copied_ns = bpf_ktime_get_ns();
 

@@ -17,11 +17,12 @@ pub const PEEKS: usize = 256;
 pub const STACK_BYTES: usize = 16384;
 /// Pages of it.
 pub const STACK_PAGES: usize = STACK_BYTES / 4096;
-/// Most pages that the buffer can have: a slot's number has 28 bits, of which one value means "failed".
-pub const MOST_SLOTS: u64 = (1 << 28) - 2;
+/// Most pages that the buffer can have: a slot's number has 28 bits, of which three values mean no slot.
+pub const MOST_SLOTS: u64 = (1 << 28) - 3;
 
 const ENTRY_PFN_BITS: u32 = 36;
 const ENTRY_FAILED_SLOT: u64 = (1 << 28) - 1;
+const ENTRY_CHANGED_SLOT: u64 = (1 << 28) - 2;
 
 /// `struct lkd_unit`: a piece of System RAM within one aligned block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +188,8 @@ pub enum Copied {
     Not,
     /// The read faulted.
     Failed,
+    /// When its turn came, late, it was no longer a page to keep.
+    Changed,
     /// Its copy is the buffer's page of this number.
     Slot(u64),
 }
@@ -196,6 +199,7 @@ pub fn entry(word: u64) -> (u64, Copied) {
     let copied = match word >> ENTRY_PFN_BITS {
         0 => Copied::Not,
         ENTRY_FAILED_SLOT => Copied::Failed,
+        ENTRY_CHANGED_SLOT => Copied::Changed,
         slot => Copied::Slot(slot - 1),
     };
     (word & ((1 << ENTRY_PFN_BITS) - 1), copied)
@@ -290,6 +294,7 @@ pub mod tests {
         assert_eq!(entry(0x12345), (0x12345, Copied::Not));
         assert_eq!(entry(0x12345 | 1 << 36), (0x12345, Copied::Slot(0)));
         assert_eq!(entry(0x12345 | !0 << 36), (0x12345, Copied::Failed));
+        assert_eq!(entry(0x12345 | (!1 << 36)), (0x12345, Copied::Changed));
         assert_eq!(entry(0xf_ffff_ffff | (MOST_SLOTS) << 36), (0xf_ffff_ffff, Copied::Slot(MOST_SLOTS - 1)));
     }
 }

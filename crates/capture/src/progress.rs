@@ -43,6 +43,8 @@ pub enum Event {
         pages: u64,
         /// Of these, read after the thread went on.
         trailing: u64,
+        /// Pages left out because they had changed hands before they were read.
+        changed: u64,
         /// Pages that could not be read.
         failed: u64,
         /// From the probe to the end.
@@ -75,12 +77,13 @@ impl Event {
             Event::Writing { bytes, total, path } => {
                 vec!["writing".into(), bytes.to_string(), total.to_string(), path.display().to_string()]
             }
-            Event::Done { path, size, pages, trailing, failed, seconds } => vec![
+            Event::Done { path, size, pages, trailing, changed, failed, seconds } => vec![
                 "done".into(),
                 path.display().to_string(),
                 size.to_string(),
                 pages.to_string(),
                 trailing.to_string(),
+                changed.to_string(),
                 failed.to_string(),
                 seconds.to_string(),
             ],
@@ -115,8 +118,9 @@ impl Event {
                 size: number(2)?,
                 pages: number(3)?,
                 trailing: number(4)?,
-                failed: number(5)?,
-                seconds: fields.get(6)?.parse().ok()?,
+                changed: number(5)?,
+                failed: number(6)?,
+                seconds: fields.get(7)?.parse().ok()?,
             }),
             "failed" => Some(Event::Failed { why: text(1)? }),
             "gone" => Some(Event::Gone),
@@ -143,7 +147,7 @@ impl Event {
                 bytes(*total),
                 done * 100 / (*total).max(1)
             ),
-            Event::Done { path, size, pages, trailing, failed, seconds } => {
+            Event::Done { path, size, pages, trailing, changed, failed, seconds } => {
                 let mut line = format!(
                     "wrote {} ({} of {}) in {seconds:.1} s",
                     path.display(),
@@ -153,13 +157,16 @@ impl Event {
                 if *trailing > 0 {
                     line.push_str(&format!("; {trailing} pages were read after the thread went on"));
                 }
+                if *changed > 0 {
+                    line.push_str(&format!("; {changed} pages had changed hands by then and are left out"));
+                }
                 if *failed > 0 {
                     line.push_str(&format!("; {failed} pages could not be read"));
                 }
                 line
             }
             Event::Failed { why } => format!("no live dump: {why}"),
-            Event::Gone => "the dump's writer has ended".into(),
+            Event::Gone => "the dump's writer was killed: no live dump".into(),
         }
     }
 }
@@ -215,7 +222,15 @@ mod tests {
                 kind: 0,
             },
             Event::Writing { bytes: 1, total: 2, path: "/a b/c".into() },
-            Event::Done { path: "/a".into(), size: 3, pages: 4, trailing: 5, failed: 6, seconds: 1.5 },
+            Event::Done {
+                path: "/a".into(),
+                size: 3,
+                pages: 4,
+                trailing: 5,
+                changed: 7,
+                failed: 6,
+                seconds: 1.5,
+            },
             Event::Failed { why: "no\nspace".into() },
             Event::Gone,
         ];

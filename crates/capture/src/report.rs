@@ -71,8 +71,14 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     let mut source = Captured::new(&held, peeker, shot).map_err(|error| Error::Machine(error.to_string()))?;
     source.describe(told);
     let total = source.total();
-    let options =
-        Options { threads, most_pages: Some(total), closing_room: CLOSING_ROOM, ..Options::default() };
+    let options = Options {
+        threads,
+        most_pages: Some(total),
+        // each page that proves unreadable may cut a run in two
+        most_runs: Some(source.runs() + 65_536),
+        closing_room: CLOSING_ROOM,
+        ..Options::default()
+    };
     let mut last_told = None::<Instant>;
     let mut tell = |progress: &Progress| {
         if last_told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
@@ -87,7 +93,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     let summary =
         lkd_dump::write(*format, &mut file, &meta, &live.ram.pages, &mut source, &options, &mut tell)
             .map_err(|error| Error::Machine(format!("writing {}: {}", path.display(), plain(&error))))?;
-    let (trailing, lost) = (source.trailing, source.failed);
+    let (trailing, changed, lost) = (source.trailing, source.changed, source.failed);
     let size = file.metadata().map_err(failed)?.len();
     let path = report.publish(file).map_err(failed)?;
     writer.socket.tell(&Event::Done {
@@ -95,6 +101,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         size,
         pages: summary.pages,
         trailing,
+        changed,
         failed: lost,
         seconds: now_ns().saturating_sub(shot.triggered_ns) as f64 / 1e9,
     });

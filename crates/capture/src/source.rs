@@ -116,6 +116,9 @@ impl<'a> Captured<'a> {
             .map(|page| page.pfn)
             .collect();
         captured.trailing = drained.len() as u64;
+        if !captured.shot.is_consistent() {
+            captured.smear();
+        }
         for pfn in drained {
             captured.tear(pfn, held.drained_ns);
         }
@@ -127,16 +130,40 @@ impl<'a> Captured<'a> {
         self.wanted.len() as u64
     }
 
+    /// Runs of pages without a gap, at most: pages that cannot be read any more make them more.
+    pub fn runs(&self) -> u64 {
+        let steps = self.wanted.iter().zip(self.wanted.iter().skip(1));
+        1 + steps.filter(|(page, next)| page.pfn + 1 != next.pfn).count() as u64
+    }
+
     /// What the writer knows when it begins: threads, codec and level.
     pub fn describe(&mut self, stats: WriteStats) {
         self.stats = stats;
+    }
+
+    /// Notes that all pages copied by the trigger were copied while other CPUs ran.
+    fn smear(&mut self) {
+        let held = |page: &&Wanted| !page.late && matches!(page.copied, Copied::Slot(_));
+        let (first, last) = (self.wanted.iter().find(held), self.wanted.iter().rfind(held));
+        if let (Some(first), Some(last)) = (first, last) {
+            self.torn.push(Torn {
+                first: first.pfn,
+                pages: last.pfn - first.pfn + 1,
+                from_ns: self.shot.stopped_ns,
+                to_ns: self.shot.copied_ns,
+                why: Torn::SMEARED,
+                reserved: 0,
+            });
+        }
     }
 
     /// Notes that a page was read late. Runs that were read together become one.
     fn tear(&mut self, pfn: u64, (from_ns, to_ns): (u64, u64)) {
         match self.torn.last_mut() {
             Some(last)
-                if last.first + last.pages == pfn && (last.from_ns, last.to_ns) == (from_ns, to_ns) =>
+                if last.why == Torn::TRAILING
+                    && last.first + last.pages == pfn
+                    && (last.from_ns, last.to_ns) == (from_ns, to_ns) =>
             {
                 last.pages += 1;
             }
@@ -219,6 +246,7 @@ impl PageSource for Captured<'_> {
             }
             match page.copied {
                 Copied::Failed => self.failed += 1,
+                Copied::Changed => self.changed += 1,
                 Copied::Slot(slot) => {
                     let Some(into) = batch.push(Pfn(page.pfn)) else { break };
                     if !self.pages.read(slot as usize * 4096, into) {
