@@ -12,6 +12,8 @@ use crate::error::{Error, plain};
 /// # Errors
 /// It is a symlink or no directory, belongs to somebody else or is open to others, cannot be made or written, or is full.
 pub fn prepare(root: &Path) -> Result<u64, Error> {
+    // "link/" would be followed, "link" is refused
+    let root = &root.components().collect::<PathBuf>();
     let shown = root.display();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
     let meta = match fs::symlink_metadata(root) {
@@ -61,7 +63,7 @@ pub fn prepare(root: &Path) -> Result<u64, Error> {
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
-/// Removes what writers that were killed have left half written. Who still writes holds a lock on its file.
+/// Removes what writers that were killed have left half written. Who still writes holds a lock on the directory.
 fn sweep(root: &Path) {
     let Ok(entries) = fs::read_dir(root) else { return };
     for entry in entries.flatten() {
@@ -70,18 +72,17 @@ fn sweep(root: &Path) {
         if !hidden || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
-        // A directory without a file may be one that is just being begun: it is removed only when it has grown old.
+        let Ok(dir) = File::open(entry.path()) else { continue };
+        if rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        // An unlocked directory without a file may be one that is just being begun: it is removed only when it has grown old.
         let dump = entry.path().join("vmcore");
-        let abandoned = match File::open(&dump) {
-            Ok(file) => {
-                rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
-            }
-            Err(_) => entry
-                .metadata()
-                .and_then(|meta| meta.modified())
-                .is_ok_and(|made| made.elapsed().is_ok_and(|age| age > std::time::Duration::from_secs(60))),
+        let old = || {
+            let made = entry.metadata().and_then(|meta| meta.modified());
+            made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > std::time::Duration::from_secs(60)))
         };
-        if abandoned {
+        if fs::symlink_metadata(&dump).is_ok() || old() {
             let _ = fs::remove_file(&dump);
             let _ = fs::remove_dir(entry.path());
         }
@@ -94,6 +95,8 @@ pub struct Report {
     root: PathBuf,
     name: String,
     hidden: PathBuf,
+    /// The directory, locked from before it holds a file until after it has its name.
+    lock: File,
     published: bool,
 }
 
@@ -108,7 +111,11 @@ impl Report {
                 continue;
             }
             match DirBuilder::new().mode(0o700).create(&hidden) {
-                Ok(()) => return Ok(Report { root: root.to_owned(), name, hidden, published: false }),
+                Ok(()) => {
+                    let lock = File::open(&hidden)?;
+                    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+                    return Ok(Report { root: root.to_owned(), name, hidden, lock, published: false });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
             }
@@ -116,12 +123,10 @@ impl Report {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Makes the dump's file, readable by its owner alone, and locks it while it is written.
+    /// Makes the dump's file, readable by its owner alone.
     pub fn create(&self) -> io::Result<File> {
         let at = self.hidden.join("vmcore");
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(at)?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
-        Ok(file)
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(at)
     }
 
     /// Where the dump will be.
@@ -132,8 +137,7 @@ impl Report {
     /// Makes the report visible: file and directory on disk first, then one rename.
     pub fn publish(mut self, file: File) -> io::Result<PathBuf> {
         file.sync_all()?;
-        drop(file);
-        File::open(&self.hidden)?.sync_all()?;
+        self.lock.sync_all()?;
         let root = File::open(&self.root)?;
         rustix::fs::renameat_with(
             rustix::fs::CWD,
@@ -210,11 +214,13 @@ mod tests {
         let root = std::env::temp_dir().join(format!("lkd-sweep-{}", std::process::id()));
         DirBuilder::new().mode(0o700).create(&root)?;
         let (killed, writing) = (Report::begin(&root, "DTRACE", 0)?, Report::begin(&root, "DTRACE", 1)?);
-        drop(killed.create()?);
-        let lock = writing.create()?;
+        killed.create()?;
+        // What a killed process leaves of its lock.
+        rustix::fs::flock(&killed.lock, rustix::fs::FlockOperation::Unlock)?;
+        writing.create()?;
         sweep(&root);
         assert_eq!((killed.hidden.exists(), writing.hidden.exists()), (false, true));
-        drop((killed, writing, lock));
+        drop((killed, writing));
         fs::remove_dir_all(&root)
     }
 
@@ -225,7 +231,9 @@ mod tests {
         assert!(prepare(&root.join("a/b")).is_ok_and(|free| free > 0));
         let link = root.join("link");
         std::os::unix::fs::symlink(&root, &link)?;
-        assert!(prepare(&link).is_err_and(|error| error.to_string().contains("symbolic link")));
+        for link in [link.clone(), link.join("")] {
+            assert!(prepare(&link).is_err_and(|error| error.to_string().contains("symbolic link")));
+        }
         fs::write(root.join("file"), "")?;
         assert!(
             prepare(&root.join("file")).is_err_and(|error| error.to_string().contains("not a directory"))
