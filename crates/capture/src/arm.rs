@@ -141,10 +141,11 @@ pub fn arm(options: &Options) -> Result<Armed, Error> {
         .iter()
         .map(|of| Ok((*of, engine::prog_array(engine.trigger(*of)?)?)))
         .collect::<Result<Vec<_>, Error>>()?;
-    let (writer, progress) = start_writer(options, &live, &engine)?;
     ctl.reset_pass();
     set(&ctl.sequence, 1);
+    // before the writer, which ends when it finds the trigger disarmed; no program can reach the trigger yet
     ctl.arm();
+    let (writer, progress) = start_writer(options, &live, &engine)?;
     Ok(Armed {
         engine,
         arrays,
@@ -182,10 +183,21 @@ fn sizes(
     // The kernel may have grown by the time of the probe; what the list has no room for is found again by its class.
     let lanes: [u64; LANES] = [must + must / 2 + 65536, reserved + 4096, unreferenced * 2 + 65536, 0];
     let wanted = kept + kept / 8 + 1024;
+    let available = available()?;
     let slots = match options.buffer_bytes {
+        Some(bytes) if bytes > available => {
+            return Err(Error::refused(
+                format!(
+                    "a buffer of {} MB is more than the {} MB of memory available",
+                    bytes >> 20,
+                    available >> 20
+                ),
+                "give it less (lkdbuf)",
+            ));
+        }
         Some(bytes) => bytes / 4096,
         None => {
-            let most = available()? / 8 / 4096;
+            let most = available / 8 / 4096;
             if kept > most {
                 warnings.push(format!(
                     "the buffer has {} MB (an eighth of the memory available), the kernel {} MB: the rest will be read after the thread went on",
@@ -294,10 +306,10 @@ impl Armed {
         self.progress.get_ref().as_fd()
     }
 
-    /// The writer's next event; `None` when none came in time.
+    /// The writer's next event; `None` when none came in time, and always after [`Event::Gone`].
     pub fn next_event(&mut self, timeout: Duration) -> Result<Option<Event>, Error> {
         if self.gone {
-            return Ok(Some(Event::Gone));
+            return Ok(None);
         }
         let failed = |error| Error::io("reading the writer's progress", error);
         let until = Instant::now() + timeout;
@@ -340,7 +352,7 @@ impl Armed {
     /// If a shot was taken, waits until its dump is done or has failed; gives the events since the last one read.
     pub fn wait(&mut self) -> Result<Vec<Event>, Error> {
         let mut events = Vec::new();
-        while self.taken() {
+        while self.taken() && !self.gone {
             let Some(event) = self.next_event(Duration::from_secs(1))? else { continue };
             let last = matches!(event, Event::Done { .. } | Event::Failed { .. } | Event::Gone);
             events.push(event);

@@ -142,15 +142,16 @@ impl Wakeups {
     }
 }
 
-/// Makes this process outlive what ends its parent: a session of its own, no interrupt, hang-up or broken pipe; and lets it
-/// stand behind others for CPU and disk.
+/// Makes this process outlive what ends its parent: a session of its own, no interrupt, hang-up, broken pipe or polite request
+/// to end (a service manager sends that to all of a group; a writer that has nothing to write ends with its socket); and lets
+/// it stand behind others for CPU and disk.
 pub fn detach() {
     // SAFETY: calls that take numbers. Any may be refused, and then the process is only less polite or less safe from ^C.
     unsafe {
         libc::setsid();
         // Started as /proc/self/exe it would be called "exe".
         libc::prctl(libc::PR_SET_NAME, c"lkd-writer".as_ptr());
-        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGPIPE, libc::SIGQUIT] {
+        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGPIPE, libc::SIGQUIT, libc::SIGTERM] {
             libc::signal(signal, libc::SIG_IGN);
         }
         libc::setpriority(libc::PRIO_PROCESS, 0, 10);

@@ -13,11 +13,17 @@ use lkd_trace::facts::Facts;
 use lkd_trace::session::{LkdFds, ProgramType};
 use std::time::Duration;
 
+/// Bounds of `-x lkdmaxpause`, in nanoseconds. Beyond the longest a kernel's own watchdogs would take the pause for a lockup.
+const SHORTEST_PAUSE: u64 = 1_000_000;
+const LONGEST_PAUSE: u64 = 10_000_000_000;
+
 /// The engine, armed for one session.
 pub struct LiveDump {
     armed: Armed,
     /// A dump was asked for, and none was completed.
     failed: bool,
+    /// The writer has told its last.
+    ended: bool,
 }
 
 impl LiveDump {
@@ -48,7 +54,7 @@ impl LiveDump {
         options.probes = names.collect();
         options.script = inputs.iter().map(Input::spoken).collect::<Vec<_>>().join(", ");
         let armed = lkd_capture::arm(&options).map_err(|e| e.to_string())?;
-        Ok(Some(LiveDump { armed, failed: false }))
+        Ok(Some(LiveDump { armed, failed: false, ended: false }))
     }
 
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
@@ -70,13 +76,16 @@ impl LiveDump {
 
     /// Tells what has happened since the last call, without waiting.
     pub fn report(&mut self, out: &mut Output<'_>) {
-        self.next(Duration::ZERO, out);
+        if !self.ended {
+            self.ended = !self.next(Duration::ZERO, out);
+        }
     }
 
     /// Waits until a dump that was taken is written; ^C leaves that to the writer. True unless a dump failed.
     pub fn finish(mut self, out: &mut Output<'_>) -> bool {
         let before = signals::asked_to_stop();
-        while self.armed.taken() && self.next(Duration::from_millis(100), out) {
+        while self.armed.taken() && !self.ended {
+            self.ended = !self.next(Duration::from_millis(100), out);
             if signals::asked_to_stop() > before {
                 out.notice("the dump goes on being written in the background");
                 return !self.failed;
@@ -97,9 +106,10 @@ impl LiveDump {
             match self.armed.next_event(timeout) {
                 Ok(Some(event)) => {
                     let last = matches!(event, Event::Done { .. } | Event::Failed { .. } | Event::Gone);
-                    self.failed |= matches!(event, Event::Failed { .. });
+                    // Done and Failed come before the writer ends; without them it was killed
+                    self.failed |= matches!(event, Event::Failed { .. } | Event::Gone);
                     match event {
-                        Event::Failed { .. } => out.error(&event.line()),
+                        Event::Failed { .. } | Event::Gone => out.error(&event.line()),
                         Event::Writing { .. } => out.progress(&event.line()),
                         _ => out.notice(&event.line()),
                     }
@@ -138,6 +148,9 @@ fn capture_options(options: &Options) -> Result<Capture, String> {
         capture.format = format.parse().map_err(|e| format!("-x lkdformat: {e}"))?;
     }
     if let Some(pause) = options.number(Opt::Lkdmaxpause) {
+        if !(SHORTEST_PAUSE..=LONGEST_PAUSE).contains(&pause) {
+            return Err("-x lkdmaxpause: the longest time a thread is held can be 1ms to 10s".into());
+        }
         capture.max_pause_ns = pause;
     }
     capture.buffer_bytes = options.number(Opt::Lkdbuf);
