@@ -71,11 +71,30 @@ impl Live {
     }
 }
 
-/// Memory by /proc/iomem.
+/// Memory by /proc/iomem, without the blocks that are offline.
 pub fn read_ram() -> Result<Ram, Error> {
-    Ram::parse(&read("/proc/iomem")?).map_err(|error| {
+    let mut ram = Ram::parse(&read("/proc/iomem")?).map_err(|error| {
         Error::refused(error.to_string(), "run as root with CAP_SYS_ADMIN in the machine's own namespaces")
-    })
+    })?;
+    // a kernel without hot-plug of memory has none of these, and nothing offline
+    if let Ok(size) = fs::read_to_string(format!("{MEMORY_BLOCKS}/block_size_bytes")) {
+        ram.set_offline(&size, &offline_blocks());
+    }
+    Ok(ram)
+}
+
+const MEMORY_BLOCKS: &str = "/sys/devices/system/memory";
+
+/// The numbers of the memory blocks that are not in use.
+fn offline_blocks() -> Vec<u64> {
+    let entries = fs::read_dir(MEMORY_BLOCKS).into_iter().flatten().flatten();
+    let number = |entry: &fs::DirEntry| entry.file_name().to_str()?.strip_prefix("memory")?.parse().ok();
+    entries
+        .filter(|entry| {
+            fs::read_to_string(entry.path().join("state")).is_ok_and(|state| state.trim() != "online")
+        })
+        .filter_map(|entry| number(&entry))
+        .collect()
 }
 
 fn read(path: &str) -> Result<String, Error> {

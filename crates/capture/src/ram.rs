@@ -60,6 +60,19 @@ impl Ram {
         Ok(ram)
     }
 
+    /// Takes out memory blocks that have been set offline: /proc/iomem goes on naming them, but nobody looks after their pages.
+    /// `block_bytes` is what /sys/devices/system/memory/block_size_bytes says, in hexadecimal digits; `offline` the numbers of
+    /// the blocks.
+    pub fn set_offline(&mut self, block_bytes: &str, offline: &[u64]) {
+        let Ok(bytes) = u64::from_str_radix(block_bytes.trim(), 16) else { return };
+        let pages = bytes / 4096;
+        let mut gone = PfnSet::new();
+        for block in offline {
+            gone.insert_run(Pfn(block.saturating_mul(pages)), pages);
+        }
+        self.pages = self.pages.subtract(&gone);
+    }
+
     /// One past the last page frame.
     pub fn end(&self) -> u64 {
         self.pages.end().0
@@ -137,6 +150,16 @@ fee00000-fee00fff : Local APIC
         assert_eq!(pages, ram.pages.count());
         let bases: Vec<u32> = units.iter().map(|unit| unit.base).collect();
         assert_eq!(bases, (0..units.len() as u32).map(|unit| unit * 1024).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn offline_blocks_are_no_memory() {
+        let mut ram = Ram::parse(IOMEM).expect("it names memory");
+        ram.set_offline("100000\n", &[1, 7]);
+        let runs: Vec<(u64, u64)> = ram.pages.runs().map(|run| (run.start.0, run.end.0)).collect();
+        assert_eq!(runs, [(0x1, 0x9f), (0x200, 0x600)]);
+        ram.set_offline("what", &[2]);
+        assert_eq!(ram.pages.count(), 0x9e + 0x400);
     }
 
     #[test]
