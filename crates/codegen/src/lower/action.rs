@@ -16,8 +16,8 @@ const NO_WAKEUP: u64 = 1;
 /// `BPF_RB_FORCE_WAKEUP`: it should look at once.
 const FORCE_WAKEUP: u64 = 2;
 const SIGSTOP: u64 = 19;
-/// Values of lkd()'s flags.
-const LKD_FLAGS: [i32; 5] = [0, 1, 2, 4, 5];
+/// Values of lkd()'s flags that the capture engine can serve.
+const LKD_FLAGS: [i32; 1] = [0];
 
 impl Gen<'_> {
     /// r8 = room for the clause's record, header filled; no room: the clause does not run.

@@ -142,6 +142,10 @@ impl Checker<'_> {
             );
             return Err(self.report(diag));
         }
+        if let Some(n) = const_of(&flags.e).filter(|n| *n != 0) {
+            let text = format!("lkd( ) with flags {n:#x} is not built yet: lkd(0) dumps the kernel's memory");
+            return Err(self.report(Diag::new(Tag::Unbuilt, flags.e.span, text)));
+        }
         Ok(ActionKind::Lkd(flags.e))
     }
 

@@ -49,7 +49,7 @@ impl Drops {
             DropKind::Scratch => ("DTRACEDROP_SCRATCH", "drop", " for want of scratch space"),
             DropKind::Recursion => ("DTRACEDROP_RECURSION", "drop", " of firings inside another firing"),
             DropKind::LkdBadFlags => {
-                ("DTRACEDROP_LKDFLAGS", "lkd() call", " refused: flags must be 0, 1, 2, 4 or 5")
+                ("DTRACEDROP_LKDFLAGS", "lkd() call", " refused: no flags but 0 are built yet")
             }
             DropKind::LkdUnarmed => ("DTRACEDROP_LKDUNARMED", "lkd() call", " lost: no capture engine"),
         };
