@@ -1,4 +1,4 @@
-# lkd() on a timer, where no thread may be held for long.
+# lkd() on a timer: the thread that is held is dtrace's own, which fires ticks.
 # @where: guest
 # @needs: root
 # @timeout: 300
