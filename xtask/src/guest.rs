@@ -4,7 +4,7 @@ use crate::args::Args;
 use crate::initramfs::{self, Initramfs};
 use crate::kernels::Kernel;
 use crate::place::RunDir;
-use crate::qemu::{Ending, Machine, Sinks};
+use crate::qemu::{Ending, Machine, Sinks, Tcg};
 use crate::{apt, build, disk, sh};
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -22,6 +22,8 @@ In PATH: busybox, dtrace, lkd, seeker, load, getppid.
   --kernel NAME    6.1, 6.12, newest or a full release (default 6.12)
   --mem MB         default 1024
   --smp N          CPUs (default 2)
+  --tcg KIND       single (default): the CPUs run in turns; multi: a thread each, which is faster and in QEMU 7.2 hangs
+                   guests that attach and detach probes under load
   --share DIR      a copy of DIR, read-only at /share
   --out DIR        what CMD leaves in /out comes back into DIR; /var/lib/lkd lies there as /out/lkd
   --out-size MB    room in /out (default 8192, sparse)
@@ -42,6 +44,8 @@ pub struct Guest {
     /// MiB.
     pub mem: u64,
     pub smp: u32,
+    pub tcg: Tcg,
+    /// 5-level page tables (la57) would only cost time.
     pub cpu: String,
     pub append: String,
     pub share: Option<PathBuf>,
@@ -63,6 +67,7 @@ impl Default for Guest {
             kernel: "6.12".into(),
             mem: 1024,
             smp: 2,
+            tcg: Tcg::Single,
             cpu: "max,la57=off".into(),
             append: String::new(),
             share: None,
@@ -94,6 +99,7 @@ pub fn main(words: Vec<String>) -> Result<u8> {
         kernel: args.parse("--kernel", default.kernel)?,
         mem: args.parse("--mem", default.mem)?,
         smp: args.parse("--smp", default.smp)?,
+        tcg: args.parse("--tcg", default.tcg)?,
         cpu: args.parse("--cpu", default.cpu)?,
         append: args.parse("--append", default.append)?,
         share: args.value("--share")?.map(PathBuf::from),
@@ -154,6 +160,7 @@ impl Guest {
             initramfs: run.file("initramfs"),
             mem: self.mem,
             smp: self.smp,
+            tcg: self.tcg,
             cpu: self.cpu.clone(),
             append: self.append.clone(),
             disks,
