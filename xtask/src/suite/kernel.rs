@@ -7,7 +7,7 @@ use crate::{build, place, sh};
 use anyhow::{Context, Result};
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -42,7 +42,6 @@ pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
         kernel: kernel.to_owned(),
         share: Some(place::workspace().join("tests")),
         out: Some(out.clone()),
-        console: Some(place::target().join(format!("lkd-guests/{kernel}.console"))),
         timeout: Duration::from_secs(2400),
         ..Guest::default()
     };
@@ -51,7 +50,10 @@ pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
     // busybox has a setpriv that knows no bounding set.
     guest.programs.extend(["makedumpfile".into(), "setpriv".into()]);
     let mut after = String::new();
+    // A guest that was lost is a failure; the tests behind the one that lost it get a second boot.
     for boot in 1..=2 {
+        let console = place::target().join(format!("lkd-guests/{kernel}.console.{boot}"));
+        guest.console = Some(console.clone());
         let report = Tee::default();
         let seen = report.seen.clone();
         let mut command: Vec<String> = ["lkd-testrun", "--guest"].map(str::to_owned).to_vec();
@@ -60,24 +62,31 @@ pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
         command.extend(ask.filters.iter().cloned());
         let ending = guest.run(&command, &Sinks::new(report, std::io::stderr()))?;
         tally.count(&seen.text());
-        match ending {
-            Ending::Exit(status) if status > 1 => tally.fail("lkd-testrun", &format!("status {status}")),
-            Ending::Exit(_) => {}
-            // A lost guest is neither a pass nor a failure; a test that loses two guests is a failure.
-            Ending::Lost(why) | Ending::Unborn(why) if boot == 1 => {
-                after = last_told(&seen.text()).unwrap_or_default();
-                tally.skip("a boot", &format!("the guest was lost behind '{after}', booting again: {why}"));
-                continue;
+        kernels_log(&console, boot, tally)?;
+        let why = match ending {
+            Ending::Exit(status) => {
+                if status > 1 {
+                    tally.fail("lkd-testrun", &format!("status {status}"));
+                }
+                break;
             }
-            Ending::Lost(why) | Ending::Unborn(why) => tally.fail("the guest itself", &why),
-        }
-        break;
+            Ending::Lost(why) | Ending::Unborn(why) => why,
+        };
+        after = last_told(&seen.text()).unwrap_or(after);
+        tally.fail("the guest itself", &format!("boot {boot} was lost behind '{after}': {why}"));
     }
-    let console = fs::read(guest.console.as_deref().unwrap_or(&out)).unwrap_or_default();
-    match complaint(&String::from_utf8_lossy(&console)) {
-        Some(line) => tally.fail("the kernel's log", line),
+    Ok(())
+}
+
+/// The kernel's own words in one boot are judged like a test, however the boot ended.
+fn kernels_log(console: &Path, boot: u32, tally: &mut Tally) -> Result<()> {
+    let text = fs::read(console).with_context(|| format!("boot {boot} left no console"))?;
+    match complaint(&String::from_utf8_lossy(&text)) {
+        Some(line) => {
+            tally.fail("the kernel's log", &format!("boot {boot}: {line}\nall of it: {}", console.display()));
+        }
         None => {
-            println!("ok the kernel's log has no complaint");
+            println!("ok the kernel's log of boot {boot} has no complaint");
             tally.pass();
         }
     }
