@@ -105,18 +105,44 @@ fn last_told(report: &str) -> Option<String> {
     Some(told.next()?.get(1)?.trim_end_matches(':').to_owned())
 }
 
-/// The first line by which a kernel says that something of its own went wrong. Stalls are not among them: an emulated
-/// CPU on a loaded machine stalls by itself.
+/// What a kernel writes when something of its own went wrong, beside what [`is_bug`] and [`is_warning`] know.
+const SIGNS: &[&str] = &[
+    "kernel BUG at",
+    // The counter behind every Oops, whatever the trap is called: 6.1 has no "Oops:" before "invalid opcode".
+    "[#1]",
+    "Oops:",
+    "general protection",
+    "Kernel panic",
+    "list_add corruption",
+    "list_del corruption",
+    "UBSAN:",
+    "KASAN:",
+];
+
+/// The first line by which a kernel says that something of its own went wrong. Stalls (soft lockups, RCU's, hung tasks) are
+/// not among them: an emulated CPU stands still whenever the machine below it has no time, and the guest's clock runs on.
+/// A CPU that does not come back loses the guest, which is a failure of its own.
 fn complaint(console: &str) -> Option<&str> {
-    let signs = [
-        "WARNING: CPU",
-        "BUG: unable",
-        "BUG: kernel",
-        "general protection",
-        "Oops:",
-        "scheduling while atomic",
-    ];
-    console.lines().find(|line| signs.iter().any(|sign| line.contains(sign)))
+    let told = |line: &&str| SIGNS.iter().any(|sign| line.contains(sign)) || is_bug(line) || is_warning(line);
+    console.lines().find(told)
+}
+
+/// `BUG: unable to handle page fault`, `BUG: Bad page state`, `BUG: sleeping function called` …, but no stall.
+fn is_bug(line: &str) -> bool {
+    let what = line.split_once("BUG: ").map(|(_, what)| what);
+    what.is_some_and(|what| !what.starts_with("soft lockup") && !what.starts_with("workqueue lockup"))
+}
+
+/// `WARNING: CPU: 1 PID: 9 at kernel/x.c:12 f+0x1/0x2`, in newer kernels `WARNING: kernel/x.c:12 at f+0x1/0x2, CPU#1: sh/9`, and what
+/// lockdep says. Other lines with this word give advice (mitigations, deprecated options).
+fn is_warning(line: &str) -> bool {
+    let Some((_, what)) = line.split_once("WARNING: ") else { return false };
+    let (place, rest) = what.split_once(' ').unwrap_or_default();
+    let source = place.rsplit_once(':').is_some_and(|(file, number)| {
+        file.contains('.') && number.bytes().all(|digit| digit.is_ascii_digit())
+    });
+    let lockdep = what.starts_with("possible ") || what.starts_with("suspicious ");
+    place == "CPU:" || source && rest.starts_with("at ") || lockdep
 }
 
 /// Writes to the terminal and remembers.
@@ -156,7 +182,36 @@ mod tests {
             complaint("[ 1.0] fine\n[ 2.0] BUG: kernel NULL pointer\n"),
             Some("[ 2.0] BUG: kernel NULL pointer")
         );
-        assert_eq!(complaint("[ 1.0] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!\n"), None);
+        for line in [
+            "[ 2.0] kernel BUG at mm/slub.c:435!",
+            "[ 2.0] invalid opcode: 0000 [#1] PREEMPT SMP NOPTI",
+            "[ 2.0] BUG: Bad page state in process dtrace  pfn:12345",
+            "[ 2.0] BUG: sleeping function called from invalid context at mm/page_alloc.c:5411",
+            "[ 2.0] BUG: scheduling while atomic: dtrace/77/0x00000002",
+            "[ 2.0] list_add corruption. next->prev should be prev (ffff8880), but was ffff8881. (next=ffff8882).",
+            "[ 2.0] list_del corruption, ffff888003b0->next is LIST_POISON1 (dead000000000100)",
+            "[ 2.0] UBSAN: array-index-out-of-bounds in kernel/bpf/core.c:12:3",
+            "[ 2.0] BUG: KASAN: slab-out-of-bounds in f+0x1/0x2",
+            "[ 2.0] WARNING: CPU: 0 PID: 9 at kernel/x.c:12 f+0x1/0x2",
+            "[ 2.0] WARNING: kernel/trace/x.c:12 at f+0x1/0x2, CPU#1: dtrace/9",
+            "[ 2.0] WARNING: possible circular locking dependency detected",
+        ] {
+            assert_eq!(complaint(&format!("[ 1.0] fine\n{line}\n")), Some(line));
+        }
+    }
+
+    #[test]
+    fn stalls_and_advice_are_no_complaints() {
+        for line in [
+            "[ 1.0] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!",
+            "[ 1.0] BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 31s!",
+            "[ 1.0] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
+            "[ 1.0] INFO: task dtrace:77 blocked for more than 120 seconds.",
+            "[ 1.0] Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on, data leaks possible",
+            "[ 1.0] WARNING: See https://docs.example/admin.html:12 for more",
+        ] {
+            assert_eq!(complaint(line), None);
+        }
     }
 
     #[test]
