@@ -94,9 +94,14 @@ pub fn unit(_: &Ask, tally: &mut Tally) -> Result<()> {
     let counted = results(&text);
     tally.passed += counted.passed;
     tally.failed += counted.failed;
-    tally.skipped += counted.skipped;
-    if counted.skipped > 0 {
-        println!("{} tests are marked #[ignore]; their attributes say why", counted.skipped);
+    let skips = reasons(&text);
+    for (test, why) in &skips {
+        tally.skip(test, why);
+    }
+    let silent = counted.skipped.saturating_sub(skips.len() as u32);
+    if silent > 0 {
+        println!("skipped {silent} tests marked #[ignore]; their attributes say why");
+        tally.skipped += silent;
     }
     if counted.failed > 0 {
         println!("{text}");
@@ -108,6 +113,12 @@ pub fn unit(_: &Ask, tally: &mut Tally) -> Result<()> {
         tally.fail("cargo test", &format!("{}\n{}", out.status, sh::tail(&text, 30)));
     }
     Ok(())
+}
+
+/// The tests that told why they did not run: `test NAME ... ignored, WHY`.
+fn reasons(text: &str) -> Vec<(&str, &str)> {
+    let skips = text.lines().filter_map(|line| line.strip_prefix("test ")?.split_once(" ... ignored, "));
+    skips.collect()
 }
 
 /// Sums the `test result:` lines of every test program.
@@ -136,6 +147,13 @@ mod tests {
         let packages = "a v1|MIT/Apache-2.0\n\nb v1|GPL-2.0 OR MIT\nc v1|GPL-2.0 AND MIT\nd v1|\n\
                         e v1|Apache-2.0 WITH LLVM-exception\nc v1|GPL-2.0 AND MIT\n";
         assert_eq!(refused(packages, &allowed), ["c v1|GPL-2.0 AND MIT", "d v1|"]);
+    }
+
+    #[test]
+    fn a_skipped_test_tells_why() {
+        let text = "test a ... ok\ntest b ... ignored, not root\n\ntest result: ok. 1 passed; 0 failed; 1 ignored; 0 measured\n";
+        assert_eq!(reasons(text), [("b", "not root")]);
+        assert_eq!(results(text), Tally { passed: 1, skipped: 1, ..Tally::default() });
     }
 
     #[test]
