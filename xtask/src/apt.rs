@@ -6,7 +6,6 @@
 use crate::{place, sh};
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -90,7 +89,7 @@ fn as_root(program: &str) -> Command {
 
 /// Whether this process is root.
 pub fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+    place::own_uid().is_ok_and(|uid| uid == 0)
 }
 
 /// Where packages come from: the machine's own lists, or those of one Debian suite in a private state.

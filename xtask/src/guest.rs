@@ -34,7 +34,7 @@ In PATH: busybox, dtrace, lkd, seeker, load, getppid.
   --cpu MODEL      QEMU's CPU model (default max,la57=off)
   --timeout S      give the guest up after S seconds (default 900)
   --patience S     wait so long for what CMD left running with its output open (default 120)
-  --console FILE   keep the kernel's console there
+  --console FILE   keep the kernel's console there; that of a boot that never came up is in FILE.unborn
   --qmp SOCKET     let QEMU's monitor protocol listen there
 ";
 
@@ -171,16 +171,25 @@ impl Guest {
         if let Ending::Unborn(why) = &ending {
             // On a loaded host an emulated boot sometimes trips over its own timers; the command has not run yet.
             eprintln!("xtask: {}; once more", why.lines().next().unwrap_or_default());
+            self.keep_console(&run, ".unborn")?;
             ending = machine.run(&run, sinks)?;
         }
-        if let Some(file) = &self.console {
-            fs::copy(run.file("console.log"), file)
-                .with_context(|| format!("cannot keep the console in {}", file.display()))?;
-        }
+        self.keep_console(&run, "")?;
         if let Some(dir) = &self.out {
             disk::to_dir(&run.file("out.img"), dir)?;
         }
         Ok(ending)
+    }
+
+    /// Copies the console to where it was asked for, with `end` behind the name: each boot has its own.
+    fn keep_console(&self, run: &RunDir, end: &str) -> Result<()> {
+        if let Some(file) = &self.console {
+            let mut name = file.clone().into_os_string();
+            name.push(end);
+            fs::copy(run.file("console.log"), &name)
+                .with_context(|| format!("cannot keep the console in {}", file.display()))?;
+        }
+        Ok(())
     }
 
     fn initramfs(&self, kernel: &Kernel, command: &[String]) -> Result<Initramfs> {

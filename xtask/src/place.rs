@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result};
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -28,29 +30,16 @@ pub fn cache() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// A directory of one run's sockets, images and logs. It goes with the value, or with the next run if this process
-/// is killed.
+/// A directory of one run's images, packages and logs below `target`: they are too big for a /tmp that lies in memory. It
+/// goes with the value, or with the next run if this process is killed.
 pub struct RunDir(PathBuf);
 
-static RUNS: AtomicU32 = AtomicU32::new(0);
-
 impl RunDir {
-    /// A new directory named after this process. Unix socket paths hold 107 bytes, so it lies under the system's
-    /// temporary directory, not under a checkout of any depth.
+    /// A new directory named after this process.
     pub fn new() -> Result<RunDir> {
-        let base = std::env::temp_dir().join("lkd-runs");
+        let base = target().join("lkd-runs");
         fs::create_dir_all(&base).with_context(|| format!("cannot make {}", base.display()))?;
-        for old in fs::read_dir(&base)?.flatten() {
-            let name = old.file_name().to_string_lossy().into_owned();
-            let pid = name.split('-').next().unwrap_or_default();
-            if !pid.is_empty() && !Path::new("/proc").join(pid).exists() {
-                let _ = fs::remove_dir_all(old.path());
-            }
-        }
-        let run = RUNS.fetch_add(1, Ordering::Relaxed);
-        let dir = base.join(format!("{}-{run}", std::process::id()));
-        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        Ok(RunDir(dir))
+        Ok(RunDir(fresh(&base, "")?))
     }
 
     /// The path of a file in it.
@@ -63,6 +52,72 @@ impl Drop for RunDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// A directory of one run's sockets. Their paths hold 107 bytes, so it lies under the system's temporary directory, not
+/// under a checkout of any depth. It goes with the value, or with this user's next run.
+pub struct SocketDir(PathBuf);
+
+impl SocketDir {
+    /// A new directory named after this user and process.
+    pub fn new() -> Result<SocketDir> {
+        Ok(SocketDir(fresh(&std::env::temp_dir(), &format!("lkd-{}-", own_uid()?))?))
+    }
+
+    /// The path of a socket in it.
+    pub fn socket(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for SocketDir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+static RUNS: AtomicU32 = AtomicU32::new(0);
+
+/// Makes `base/PREFIXpid-N` for this user alone. mkdir takes no name that exists, not even a link's, so what others have
+/// put in `base` is never ours; a name that is taken makes us try the next.
+fn fresh(base: &Path, prefix: &str) -> Result<PathBuf> {
+    sweep(base, prefix)?;
+    loop {
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let dir = base.join(format!("{prefix}{}-{run}", std::process::id()));
+        match fs::DirBuilder::new().mode(0o700).create(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(why) if why.kind() == ErrorKind::AlreadyExists && run < 10_000 => {}
+            Err(why) => return Err(why).with_context(|| format!("cannot make {}", dir.display())),
+        }
+    }
+}
+
+/// Removes what a killed process of this user left: directories with our kind of name, no links, nobody else's.
+fn sweep(base: &Path, prefix: &str) -> Result<()> {
+    let uid = own_uid()?;
+    for old in fs::read_dir(base).with_context(|| format!("cannot read {}", base.display()))?.flatten() {
+        let name = old.file_name().to_string_lossy().into_owned();
+        let Some(pid) = maker(&name, prefix) else { continue };
+        // A directory entry's metadata is the entry's own: a link is a link here.
+        let ours = old.metadata().is_ok_and(|entry| entry.is_dir() && entry.uid() == uid);
+        if ours && !Path::new("/proc").join(pid).exists() {
+            let _ = fs::remove_dir_all(old.path());
+        }
+    }
+    Ok(())
+}
+
+/// The process that made a directory of this name, if [`fresh`] did.
+fn maker<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
+    let number = |word: &str| !word.is_empty() && word.bytes().all(|digit| digit.is_ascii_digit());
+    let (pid, run) = name.strip_prefix(prefix)?.split_once('-')?;
+    (number(pid) && number(run)).then_some(pid)
+}
+
+/// Whose process this is.
+pub fn own_uid() -> Result<u32> {
+    Ok(fs::metadata("/proc/self").context("cannot read /proc/self")?.uid())
 }
 
 /// Does `work` unless `dir` is there already; a directory is there whole or not at all.
@@ -89,6 +144,36 @@ pub fn once(dir: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn only_what_a_dead_process_left_is_removed() {
+        let run = RunDir::new().unwrap();
+        let base = run.file("base");
+        // Linux gives no such number to a process.
+        for name in ["lkd-7-4194305-0", "lkd-7-4194305-x", "lkd-74194305-0", "home", "target/kept"] {
+            fs::create_dir_all(base.join(name)).unwrap();
+        }
+        symlink(base.join("target"), base.join("lkd-7-4194305-1")).unwrap();
+        fs::create_dir(base.join(format!("lkd-7-{}-0", std::process::id()))).unwrap();
+        sweep(&base, "lkd-7-").unwrap();
+        assert!(!base.join("lkd-7-4194305-0").exists());
+        assert_eq!(fs::read_dir(&base).unwrap().count(), 6);
+        assert!(base.join("target/kept").exists());
+    }
+
+    #[test]
+    fn a_directory_is_ours_alone_and_no_name_is_taken_over() {
+        let run = RunDir::new().unwrap();
+        let next = RUNS.load(Ordering::Relaxed);
+        for ahead in next..next + 20 {
+            symlink("/", run.file(&format!("p-{}-{ahead}", std::process::id()))).unwrap();
+        }
+        let made = fresh(&run.file(""), "p-").unwrap();
+        let entry = fs::symlink_metadata(&made).unwrap();
+        assert!(entry.is_dir());
+        assert_eq!(entry.permissions().mode() & 0o777, 0o700);
+    }
 
     #[test]
     fn once_is_whole_or_absent() {

@@ -1,6 +1,6 @@
 //! One virtual machine: started, listened to on its three ports, ended with its command, its panic or its time.
 
-use crate::place::RunDir;
+use crate::place::{RunDir, SocketDir};
 use crate::sh;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -97,12 +97,13 @@ pub enum Ending {
 impl Machine {
     /// Runs the machine to its end. The kernel's console is left in `console.log` of `run`.
     pub fn run(&self, run: &RunDir, sinks: &Sinks) -> Result<Ending> {
-        let stdout = Port::listen(run, "stdout", sinks.stdout.clone())?;
-        let stderr = Port::listen(run, "stderr", sinks.stderr.clone())?;
+        let sockets = SocketDir::new()?;
+        let stdout = Port::listen(&sockets, "stdout", sinks.stdout.clone())?;
+        let stderr = Port::listen(&sockets, "stderr", sinks.stderr.clone())?;
         let said = Shared::default();
-        let control = Port::listen(run, "control", Arc::new(Mutex::new(said.clone())))?;
+        let control = Port::listen(&sockets, "control", Arc::new(Mutex::new(said.clone())))?;
         let console = run.file("console.log");
-        let mut child = self.start(run, &console)?;
+        let mut child = self.start(run, &sockets, &console)?;
         let started = Instant::now();
         let mut lost = None;
         let mut ticks = 0u64;
@@ -142,7 +143,7 @@ impl Machine {
         Ok(if born { Ending::Lost(why) } else { Ending::Unborn(why) })
     }
 
-    fn start(&self, run: &RunDir, console: &Path) -> Result<Child> {
+    fn start(&self, run: &RunDir, sockets: &SocketDir, console: &Path) -> Result<Child> {
         let Some(program) = sh::which("qemu-system-x86_64") else { bail!("no qemu-system-x86_64 in PATH") };
         // If this process dies, however it dies, so does its machine.
         let mut qemu = sh::cmd("setpriv");
@@ -157,23 +158,28 @@ impl Machine {
         qemu.args(["-device", "vmcoreinfo", "-device", "virtio-serial-pci,max_ports=4"]);
         qemu.arg("-serial").arg(format!("file:{}", console.display()));
         for (number, name) in ["stdout", "stderr", "control"].iter().enumerate() {
-            let path = run.file(name);
-            qemu.arg("-chardev").arg(format!("socket,id={name},path={}", path.display()));
+            let path = escaped(&sockets.socket(name));
+            qemu.arg("-chardev").arg(format!("socket,id={name},path={path}"));
             qemu.arg("-device").arg(format!("virtserialport,chardev={name},name={name},nr={}", number + 1));
         }
         for (serial, file, writable) in &self.disks {
             let readonly = if *writable { "cache=unsafe" } else { "readonly=on" };
-            qemu.arg("-drive")
-                .arg(format!("if=none,id={serial},format=raw,{readonly},file={}", file.display()));
+            let file = escaped(file);
+            qemu.arg("-drive").arg(format!("if=none,id={serial},format=raw,{readonly},file={file}"));
             qemu.arg("-device").arg(format!("virtio-blk-pci,drive={serial},serial={serial}"));
         }
         if let Some(path) = &self.qmp {
-            qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", path.display()));
+            qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", escaped(path)));
         }
         let log = fs::File::create(run.file("qemu.log"))?;
         qemu.stdout(Stdio::from(log.try_clone()?)).stderr(Stdio::from(log));
         qemu.spawn().context("cannot start QEMU")
     }
+}
+
+/// A path as a value among QEMU's comma-separated settings.
+fn escaped(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
 }
 
 /// One port of the machine: a socket that QEMU connects to, and the thread that carries its bytes on.
@@ -183,8 +189,8 @@ struct Port {
 }
 
 impl Port {
-    fn listen(run: &RunDir, name: &str, sink: Sink) -> Result<Port> {
-        let path = run.file(name);
+    fn listen(sockets: &SocketDir, name: &str, sink: Sink) -> Result<Port> {
+        let path = sockets.socket(name);
         let listener =
             UnixListener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
         let carrier = thread::spawn(move || {
