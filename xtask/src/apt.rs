@@ -1,9 +1,9 @@
 //! Packages: what the machine lacks is installed through its own apt; what it does not carry is unpacked beside it.
 //!
 //! Mirrors, proxies and certificates are the machine's own: a foreign suite is read through a private apt state whose
-//! source lines name the mirror of the machine's own source lists.
+//! source line names a mirror that the machine's own apt uses for Debian, or Debian itself (`mirror.rs`).
 
-use crate::{place, sh};
+use crate::{mirror, place, sh};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
     if fresh && sh::read(&mut wanted()).is_ok() {
         return Ok(());
     }
-    sh::read(as_root("apt-get").args(["-qq", "-o", "DPkg::Lock::Timeout=600", "update"]))?;
+    Archive::system().update()?;
     sh::read(&mut wanted()).map(|_| ()).context("apt could not install what is missing")
 }
 
@@ -107,16 +107,15 @@ impl Archive {
     pub fn suite(suite: &str) -> Result<Archive> {
         let state = place::cache()?.join("apt").join(suite);
         place::once(&state, |half| {
-            let mirror = mirror(suite.ends_with("-security"))?;
-            let keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
-            let line = format!("deb [arch=amd64 signed-by={keys}] {mirror} {suite} main\n");
-            fs::write(half.join("sources.list"), line)?;
-            fs::write(half.join("status"), "")?;
-            for dir in ["lists/partial", "cache/archives/partial"] {
-                fs::create_dir_all(half.join(dir))?;
+            let mut outcome = Ok(());
+            for mirror in mirror::all(suite.ends_with("-security")) {
+                outcome = first_read(half, &mirror, suite);
+                match &outcome {
+                    Ok(()) => break,
+                    Err(why) => eprintln!("xtask: no {suite} at {mirror}: {why:#}"),
+                }
             }
-            let half = Archive { state: Some(half.to_owned()) };
-            sh::read(half.apt("apt-get").args(["-qq", "update"])).map(|_| ())
+            outcome
         })
         .with_context(|| format!("cannot read Debian's {suite}"))?;
         Ok(Archive { state: Some(state) })
@@ -131,9 +130,26 @@ impl Archive {
     /// Downloads packages into `dir`; gives the files.
     pub fn download(&self, packages: &[String], dir: &Path) -> Result<Vec<PathBuf>> {
         fs::create_dir_all(dir)?;
-        sh::read(self.apt("apt-get").args(["-qq", "download"]).args(packages).current_dir(dir))?;
+        let fetch =
+            || sh::read(self.apt("apt-get").args(["-qq", "download"]).args(packages).current_dir(dir));
+        if let Err(why) = fetch() {
+            // Lists that were read weeks ago name files that the archive has replaced since.
+            eprintln!("xtask: apt cannot bring {}, reading its lists again", packages.join(" "));
+            let again = self.update().and_then(|()| fetch());
+            again.with_context(|| format!("not with fresh lists either; before that: {why}"))?;
+        }
         let files = fs::read_dir(dir)?.flatten().map(|file| file.path());
         Ok(files.filter(|file| file.extension().is_some_and(|kind| kind == "deb")).collect())
+    }
+
+    /// Reads the lists anew.
+    fn update(&self) -> Result<()> {
+        let mut command = match self.state {
+            Some(_) => self.apt("apt-get"),
+            None => as_root("apt-get"),
+        };
+        command.args(["-qq", "-o", "DPkg::Lock::Timeout=600", "update"]);
+        sh::read(&mut command).map(|_| ())
     }
 
     /// Unpacks packages under `root` without installing them.
@@ -168,6 +184,8 @@ impl Archive {
                 // A mirror may be a snapshot, whose indexes expired long ago.
                 "Acquire::Check-Valid-Until=false".to_owned(),
                 "Acquire::Languages=none".to_owned(),
+                // Otherwise a mirror that does not answer is a warning, and the lists stay empty for ever.
+                "APT::Update::Error-Mode=any".to_owned(),
             ];
             for setting in settings {
                 command.args(["-o", &setting]);
@@ -177,48 +195,21 @@ impl Archive {
     }
 }
 
-/// The address of Debian's archive as this machine's own files have it: from its source lists, else from the
-/// template of Debian's sources that python-apt carries on other distributions.
-fn mirror(security: bool) -> Result<String> {
-    let mut texts = Vec::new();
-    let lists =
-        fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|file| file.path());
-    for file in lists.chain([PathBuf::from("/etc/apt/sources.list")]) {
-        texts.extend(fs::read_to_string(file));
+/// Makes a private apt state in `state` that knows one suite of one mirror, and reads its lists.
+fn first_read(state: &Path, mirror: &str, suite: &str) -> Result<()> {
+    let keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
+    let line = format!("deb [arch=amd64 signed-by={keys}] {mirror} {suite} main\n");
+    fs::write(state.join("sources.list"), line)?;
+    fs::write(state.join("status"), "")?;
+    for dir in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(state.join(dir))?;
     }
-    let template = fs::read_dir("/usr/share/python-apt/templates").into_iter().flatten().flatten();
-    for file in template.filter(|file| file.file_name().to_string_lossy().starts_with("Debian.info")) {
-        texts.extend(fs::read_to_string(file.path()));
-    }
-    pick_mirror(&texts, security).context(
-        "no source list of this machine names a mirror of Debian: add one to /etc/apt/sources.list.d, or install python3-apt",
-    )
-}
-
-fn pick_mirror(texts: &[String], security: bool) -> Option<String> {
-    let end = if security { "/debian-security" } else { "/debian" };
-    let uncommented =
-        texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim_start().starts_with('#'));
-    let words = uncommented.flat_map(str::split_whitespace);
-    let plain = words.map(|word| word.trim_end_matches('/')).filter(|word| word.contains("://"));
-    plain.filter(|word| word.ends_with(end)).map(str::to_owned).next()
+    Archive { state: Some(state.to_owned()) }.update()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_mirror_is_the_machines_own() {
-        let deb822 =
-            "Types: deb\n# http://old.example/debian\nURIs: http://m.example/debian/\nSuites: bookworm\n";
-        let list =
-            "deb https://l.example/debian bookworm main\ndeb http://l.example/debian-security x main\n";
-        let texts = [deb822.to_owned(), list.to_owned()];
-        assert_eq!(pick_mirror(&texts, false).as_deref(), Some("http://m.example/debian"));
-        assert_eq!(pick_mirror(&texts, true).as_deref(), Some("http://l.example/debian-security"));
-        assert_eq!(pick_mirror(&["deb http://u.example/ubuntu noble main".to_owned()], false), None);
-    }
 
     #[test]
     fn an_unknown_package_is_missing_and_dpkg_is_not() {

@@ -111,7 +111,13 @@ impl Kernel {
             eprintln!("xtask: fetching the debug package of {}", self.release);
             let run = place::RunDir::new()?;
             let package = format!("linux-image-{}-dbg", self.release);
-            let files = archive(&self.suite)?.download(&[package], &run.file("deb"))?;
+            let kept = place::cache()?.join("kernels");
+            let files = archive(&self.suite)?.download(&[package], &run.file("deb")).with_context(|| {
+                format!(
+                    "if the archive has a newer kernel by now, remove {} to take that one",
+                    kept.display()
+                )
+            })?;
             let file = files.first().context("apt brought no file")?;
             let unpack = format!(
                 "dpkg-deb --fsys-tarfile {} | tar -x -C {} --wildcards '*/vmlinux*'",

@@ -8,6 +8,7 @@
 //! | `args.rs` | the options of each command, read once |
 //! | `place.rs` | where things lie: workspace, target, cache, one directory per run |
 //! | `apt.rs` | packages: installed when missing, or unpacked beside the system from another suite |
+//! | `mirror.rs` | where Debian's archive can be had from here |
 //! | `kernels.rs` | a stock kernel: image, modules in loading order, the vmlinux of its -dbg package |
 //! | `initramfs.rs` | a newc archive: busybox, programs with the libraries they name, modules, init |
 //! | `disk.rs` | ext4 images: a directory in, a directory out |
@@ -30,6 +31,7 @@ mod disk;
 mod guest;
 mod initramfs;
 mod kernels;
+mod mirror;
 mod place;
 mod qemu;
 mod readers;
