@@ -4,7 +4,7 @@
 //! source line names a mirror that the machine's own apt uses for Debian, or Debian itself (`mirror.rs`).
 
 use crate::{mirror, place, sh};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -107,15 +107,17 @@ impl Archive {
     pub fn suite(suite: &str) -> Result<Archive> {
         let state = place::cache()?.join("apt").join(suite);
         place::once(&state, |half| {
-            let mut outcome = Ok(());
+            let mut refused: Option<anyhow::Error> = None;
             for mirror in mirror::all(suite.ends_with("-security")) {
-                outcome = first_read(half, &mirror, suite);
-                match &outcome {
-                    Ok(()) => break,
-                    Err(why) => eprintln!("xtask: no {suite} at {mirror}: {why:#}"),
+                if let Some(why) = refused {
+                    eprintln!("xtask: asking {mirror} for {suite}: {why:#}");
+                }
+                match first_read(half, &mirror, suite) {
+                    Ok(()) => return Ok(()),
+                    Err(why) => refused = Some(why),
                 }
             }
-            outcome
+            Err(refused.unwrap_or_else(|| anyhow!("no mirror is known")))
         })
         .with_context(|| format!("cannot read Debian's {suite}"))?;
         Ok(Archive { state: Some(state) })
