@@ -3,6 +3,10 @@
 //! Both are read while the machine runs, so a page counts only if the kernel says the same before and after our pass; even
 //! so it may have been something else in between. What is really misread is misread again: only a page that is wrong in
 //! the same way in most passes, and at least in two, is an error.
+//!
+//! Of most of its own pages (stacks, vmalloc, per-CPU memory) the kernel says nothing there, so these are what a wrong class
+//! would lose unseen. For them the proof is turned round: a class that leaves a page out must be borne out by what
+//! /proc/kpagecount, the page's other flags, or its struct page say.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,12 +14,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use lkd_dump::PageClass;
+use lkd_kernel::btf::Btf;
 
-use crate::ctl::{UNIT_PAGES, Unit, set};
+use crate::ctl::{UNIT_PAGES, Unit, get, set};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::live::Live;
 use crate::pass::classify_rest;
+use crate::peek::Peeker;
 
 /// What the kernel says of a page, of the things that it says anything about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +40,8 @@ enum Kernel {
 }
 
 const KPF_COMPOUND_TAIL: u32 = 16;
+/// LOCKED, UPTODATE, SWAPBACKED: a page of a file that is on no LRU list (it may wait for its turn in a CPU's batch) has one.
+const KPF_OF_FILES: u64 = 1 | 1 << 3 | 1 << 14;
 /// Units between two questions to the kernel.
 const GROUP: usize = 16;
 
@@ -78,15 +86,37 @@ impl Kernel {
             Kernel::Anon => class == PageClass::Anon,
             Kernel::File => matches!(class, PageClass::FileCache | PageClass::FileMapped),
             Kernel::Reserved => class == PageClass::Reserved,
-            // Of memory that no allocator manages yet the kernel does not even say that it is reserved.
-            Kernel::Rest => !matches!(
+            Kernel::Rest => matches!(
                 class,
-                PageClass::Hwpoison
-                    | PageClass::Hugetlb
-                    | PageClass::Slab
-                    | PageClass::PageTable
-                    | PageClass::Anon
+                PageClass::OtherKernel
+                    | PageClass::RefcountZero
+                    // These need a proof of their own, see `doubt()`.
+                    | PageClass::Free
+                    | PageClass::FileCache
+                    | PageClass::FileMapped
+                    | PageClass::Offline
+                    | PageClass::Reserved
             ),
+        }
+    }
+
+    /// What /proc says against our class.
+    fn doubt(self, class: PageClass, answer: Answer) -> Option<Doubt> {
+        if !self.agrees(class) {
+            return Some(Doubt::Kind);
+        }
+        if self != Kernel::Rest {
+            return None;
+        }
+        match class {
+            PageClass::Free | PageClass::RefcountZero | PageClass::Offline if answer.mapped > 0 => {
+                Some(Doubt::Mapped)
+            }
+            PageClass::FileCache | PageClass::FileMapped if answer.flags & KPF_OF_FILES == 0 => {
+                Some(Doubt::NoFile)
+            }
+            PageClass::Offline | PageClass::Reserved => Some(Doubt::Managed),
+            _ => None,
         }
     }
 
@@ -105,6 +135,80 @@ impl Kernel {
             Kernel::Rest => "(nothing)",
         }
     }
+}
+
+/// What speaks against a class that leaves a page out, of a page of which the kernel names no kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Doubt {
+    /// The kernel names another kind.
+    Kind,
+    Mapped,
+    Referenced,
+    SelfLinked,
+    NoFile,
+    Managed,
+}
+
+impl Doubt {
+    fn name(self) -> &'static str {
+        match self {
+            Doubt::Kind => "it says so itself",
+            Doubt::Mapped => "they are mapped",
+            Doubt::Referenced => "they have references",
+            Doubt::SelfLinked => "they are linked to themselves, hence on no list",
+            Doubt::NoFile => "nothing about them is a file's",
+            Doubt::Managed => "there are not that many pages that no allocator manages",
+        }
+    }
+}
+
+/// Reads struct pages, by the running kernel's own layout.
+struct Structs {
+    peeker: Peeker,
+    vmemmap: u64,
+    size: u64,
+    lru: u64,
+    refcount: u64,
+}
+
+impl Structs {
+    fn new(live: &Live, survey: &Engine) -> Result<Structs, Error> {
+        let bytes = std::fs::read("/sys/kernel/btf/vmlinux")
+            .map_err(|error| Error::io("reading /sys/kernel/btf/vmlinux", error))?;
+        let btf = Btf::parse(bytes).map_err(|error| Error::Machine(error.to_string()))?;
+        let place = |name: &str| {
+            let place = btf.find_struct("page").and_then(|page| btf.member(page, name));
+            place
+                .map(|place| place.byte_offset())
+                .ok_or_else(|| Error::Machine(format!("struct page has no {name}")))
+        };
+        Ok(Structs {
+            peeker: survey.peeker()?,
+            vmemmap: live.vmemmap,
+            size: get(&survey.ctl()?.page_struct),
+            lru: place("lru")?,
+            refcount: place("_refcount")?,
+        })
+    }
+
+    /// What speaks against a free page of a CPU's own list: those are linked, to others, and nobody holds them.
+    fn doubt_free(&mut self, pfn: u64) -> Result<Option<Doubt>, Error> {
+        let failed = |error| Error::io(format!("reading the struct page of {pfn:#x}"), error);
+        let at = self.vmemmap.wrapping_add(pfn.wrapping_mul(self.size));
+        let mut refcount = [0; 4];
+        if self.peeker.read(at + self.refcount, &mut refcount).map_err(failed)? && refcount != [0; 4] {
+            return Ok(Some(Doubt::Referenced));
+        }
+        let next = self.peeker.word(at + self.lru).map_err(failed)?;
+        Ok((next == Some(at + self.lru)).then_some(Doubt::SelfLinked))
+    }
+}
+
+/// A page's answers from /proc: its flags, and how many mappings it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Answer {
+    flags: u64,
+    mapped: u64,
 }
 
 /// One line of the table.
@@ -126,17 +230,47 @@ pub struct Report {
     own: u64,
     rows: BTreeMap<Kernel, Row>,
     /// Pages wrong in the same way again and again, by what the kernel and we say.
-    repeated: BTreeMap<(Kernel, PageClass), u64>,
+    repeated: BTreeMap<(Kernel, PageClass, Doubt), u64>,
 }
 
 impl Report {
-    /// Whether no page was misread again and again, and slab, buddy, page tables, anonymous and file pages were all met.
+    /// Whether no page was misread again and again, and slab (tails too), buddy, page tables, anonymous and file pages were
+    /// all met.
     pub fn agrees(&self) -> bool {
         let met = |kind| self.rows.get(&kind).is_some_and(|row| row.agree > 0);
         self.repeated.is_empty()
+            && self.slab_tails() > 0
             && [Kernel::Slab, Kernel::Buddy, Kernel::PageTable, Kernel::Anon, Kernel::File]
                 .into_iter()
                 .all(met)
+    }
+
+    /// Counts a page that did not change meanwhile.
+    fn count(&mut self, answer: Answer, doubt: Option<Doubt>) {
+        let row = self.rows.entry(Kernel::of(answer.flags)).or_default();
+        if doubt.is_some() {
+            row.differ += 1;
+        } else {
+            row.agree += 1;
+            row.tails += answer.flags >> KPF_COMPOUND_TAIL & 1;
+        }
+    }
+
+    /// Of memory that no allocator manages yet the kernel says nothing: as many pages as `unmanaged`, less those that it does
+    /// call reserved, may have a class that says so.
+    fn allow(&mut self, unmanaged: u64) {
+        let reserved = self.rows.get(&Kernel::Reserved).map_or(0, |row| row.agree + row.differ);
+        let allowed = unmanaged.saturating_sub(reserved / u64::from(self.passes.max(1)));
+        let of = |doubt: Doubt| doubt == Doubt::Managed;
+        let pages: u64 =
+            self.repeated.iter().filter(|((.., doubt), _)| of(*doubt)).map(|(_, pages)| pages).sum();
+        if pages > 0 && pages <= allowed {
+            self.repeated.retain(|(.., doubt), _| !of(*doubt));
+            let row = self.rows.entry(Kernel::Rest).or_default();
+            let seen = (pages * u64::from(self.passes)).min(row.differ);
+            row.differ -= seen;
+            row.agree += seen;
+        }
     }
 
     /// Slab pages that are tails of compound pages and were classified right: what a filter loses first.
@@ -154,7 +288,7 @@ impl fmt::Display for Report {
         )?;
         for (kind, row) in &self.rows {
             let again: u64 =
-                self.repeated.iter().filter(|((of, _), _)| of == kind).map(|(_, pages)| pages).sum();
+                self.repeated.iter().filter(|((of, ..), _)| of == kind).map(|(_, pages)| pages).sum();
             writeln!(
                 out,
                 "{:<12} {:>10} {:>10} {:>10} {:>10}",
@@ -165,12 +299,13 @@ impl fmt::Display for Report {
                 again
             )?;
         }
-        for ((kind, class), pages) in &self.repeated {
+        for ((kind, class, doubt), pages) in &self.repeated {
             writeln!(
                 out,
-                "{pages} pages that the kernel calls {} were called {} again and again",
+                "{pages} pages that the kernel calls {} were called {} again and again, but {}",
                 kind.name(),
-                class.name()
+                class.name(),
+                doubt.name()
             )?;
         }
         write!(
@@ -192,35 +327,77 @@ pub fn check(passes: u32) -> Result<Report, Error> {
     let (live, survey) = Live::find()?;
     live.settle(&survey)?;
     let units = live.ram.units();
-    let file =
-        File::open("/proc/kpageflags").map_err(|error| Error::io("opening /proc/kpageflags", error))?;
+    let mut proc = Proc::open()?;
+    let mut structs = Structs::new(&live, &survey)?;
     let mut report = Report { passes, ..Report::default() };
-    let mut wrong: BTreeMap<(u64, Kernel, PageClass), u32> = BTreeMap::new();
+    let mut wrong: BTreeMap<(u64, Kernel, PageClass, Doubt), u32> = BTreeMap::new();
     let ctl = survey.ctl()?;
     for _ in 0..passes {
         ctl.reset_pass();
         // Few units at a time, so that the kernel's two answers are milliseconds apart.
         for (first, group) in (0..).step_by(GROUP).zip(units.chunks(GROUP)) {
-            let before = page_flags(&file, group)?;
+            let before = proc.answers(group)?;
             set(&ctl.next_unit, first);
             set(&ctl.units, first + group.len() as u64);
             classify_rest(ctl, || survey.run("lkd_classify"))?;
-            let after = page_flags(&file, group)?;
+            let after = proc.answers(group)?;
             for (unit, (before, after)) in group.iter().zip(before.iter().zip(&after)) {
                 let classes = unit_classes(&survey, unit)?;
-                let flags = before.iter().zip(after);
-                for ((pfn, class), (before, after)) in (unit.first..).zip(classes).zip(flags) {
-                    compare(&mut report, &mut wrong, pfn, class, *before, *after);
+                let answers = before.iter().zip(after);
+                for ((pfn, class), (before, after)) in (unit.first..).zip(classes).zip(answers) {
+                    if class == PageClass::Own {
+                        report.own += 1;
+                    } else if before != after {
+                        report.moving += 1;
+                    } else {
+                        let doubt = doubt(&mut structs, pfn, class, *before)?;
+                        report.count(*before, doubt);
+                        if let Some(doubt) = doubt {
+                            *wrong.entry((pfn, Kernel::of(before.flags), class, doubt)).or_default() += 1;
+                        }
+                    }
                 }
             }
         }
     }
-    for ((_, kind, class), times) in wrong {
+    for ((_, kind, class, doubt), times) in wrong {
         if times >= (passes / 2 + 1).max(2) {
-            *report.repeated.entry((kind, class)).or_default() += 1;
+            *report.repeated.entry((kind, class, doubt)).or_default() += 1;
         }
     }
+    report.allow(unmanaged()?);
     Ok(report)
+}
+
+/// What speaks against our class of a page that did not change meanwhile.
+fn doubt(
+    structs: &mut Structs,
+    pfn: u64,
+    class: PageClass,
+    answer: Answer,
+) -> Result<Option<Doubt>, Error> {
+    let kind = Kernel::of(answer.flags);
+    if let Some(doubt) = kind.doubt(class, answer) {
+        return Ok(Some(doubt));
+    }
+    match (kind, class) {
+        (Kernel::Rest, PageClass::Free) => structs.doubt_free(pfn),
+        _ => Ok(None),
+    }
+}
+
+/// Pages that no allocator has: what zones lack of their memory, and what the firmware has not given yet.
+fn unmanaged() -> Result<u64, Error> {
+    let read = |path| {
+        std::fs::read_to_string(path).map_err(|error| Error::io(format!("reading {path}"), error))
+    };
+    let (zones, memory) = (read("/proc/zoneinfo")?, read("/proc/meminfo")?);
+    let sum = |text: &str, word: &str| -> u64 {
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix(word));
+        lines.filter_map(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).sum()
+    };
+    let lacking = sum(&zones, "present ").saturating_sub(sum(&zones, "managed "));
+    Ok(lacking + sum(&memory, "Unaccepted:") / 4)
 }
 
 /// The class of every page of a unit.
@@ -237,42 +414,42 @@ fn unit_classes(survey: &Engine, unit: &Unit) -> Result<Vec<PageClass>, Error> {
     bytes.iter().map(class).collect()
 }
 
-fn compare(
-    report: &mut Report,
-    wrong: &mut BTreeMap<(u64, Kernel, PageClass), u32>,
-    pfn: u64,
-    class: PageClass,
-    before: u64,
-    after: u64,
-) {
-    let kind = Kernel::of(before);
-    if class == PageClass::Own {
-        report.own += 1;
-    } else if before != after {
-        report.moving += 1;
-    } else if kind.agrees(class) {
-        let row = report.rows.entry(kind).or_default();
-        row.agree += 1;
-        row.tails += before >> KPF_COMPOUND_TAIL & 1;
-    } else {
-        report.rows.entry(kind).or_default().differ += 1;
-        *wrong.entry((pfn, kind, class)).or_default() += 1;
-    }
+/// The kernel's own answers.
+struct Proc {
+    flags: File,
+    mapped: File,
+    bytes: Vec<u8>,
 }
 
-/// The flags of every page of every unit.
-fn page_flags(file: &File, units: &[Unit]) -> Result<Vec<Vec<u64>>, Error> {
-    let mut bytes = vec![0u8; UNIT_PAGES as usize * 8];
-    units
-        .iter()
-        .map(|unit| {
-            let piece = bytes.get_mut(..unit.pages as usize * 8).unwrap_or_default();
-            file.read_exact_at(piece, unit.first * 8).map_err(|error| {
-                Error::io(format!("reading /proc/kpageflags at page frame {:#x}", unit.first), error)
-            })?;
-            Ok(piece.as_chunks::<8>().0.iter().map(|flags| u64::from_ne_bytes(*flags)).collect())
+impl Proc {
+    fn open() -> Result<Proc, Error> {
+        let open = |path| File::open(path).map_err(|error| Error::io(format!("opening {path}"), error));
+        Ok(Proc {
+            flags: open("/proc/kpageflags")?,
+            mapped: open("/proc/kpagecount")?,
+            bytes: vec![0u8; UNIT_PAGES as usize * 8],
         })
-        .collect()
+    }
+
+    /// The answers for every page of every unit.
+    fn answers(&mut self, units: &[Unit]) -> Result<Vec<Vec<Answer>>, Error> {
+        let mut all = Vec::with_capacity(units.len());
+        for unit in units {
+            let mut answers = vec![Answer::default(); unit.pages as usize];
+            for (name, file) in [("kpageflags", &self.flags), ("kpagecount", &self.mapped)] {
+                let piece = self.bytes.get_mut(..unit.pages as usize * 8).unwrap_or_default();
+                file.read_exact_at(piece, unit.first * 8).map_err(|error| {
+                    Error::io(format!("reading /proc/{name} at page frame {:#x}", unit.first), error)
+                })?;
+                for (answer, word) in answers.iter_mut().zip(piece.as_chunks::<8>().0) {
+                    let word = u64::from_ne_bytes(*word);
+                    if name == "kpageflags" { answer.flags = word } else { answer.mapped = word }
+                }
+            }
+            all.push(answers);
+        }
+        Ok(all)
+    }
 }
 
 #[cfg(test)]
@@ -298,6 +475,34 @@ mod tests {
         for kind in ALL {
             assert!(PageClass::ALL.into_iter().any(|class| kind.agrees(class)), "{}", kind.name());
         }
+    }
+
+    #[test]
+    fn a_page_that_the_kernel_does_not_name_is_left_out_only_with_a_proof() {
+        let doubt = |class, flags, mapped| Kernel::Rest.doubt(class, Answer { flags, mapped });
+        assert_eq!(doubt(PageClass::OtherKernel, 0, 0), None);
+        assert_eq!(doubt(PageClass::RefcountZero, 0, 0), None);
+        assert_eq!(doubt(PageClass::Free, 0, 0), None);
+        assert_eq!(doubt(PageClass::Free, 0, 1), Some(Doubt::Mapped));
+        assert_eq!(doubt(PageClass::FileMapped, 1 << 11, 1), Some(Doubt::NoFile));
+        assert_eq!(doubt(PageClass::FileCache, 1 << 3, 0), None);
+        assert_eq!(doubt(PageClass::Offline, 0, 0), Some(Doubt::Managed));
+        assert_eq!(doubt(PageClass::Reserved, 0, 0), Some(Doubt::Managed));
+        assert_eq!(doubt(PageClass::Slab, 0, 0), Some(Doubt::Kind));
+    }
+
+    #[test]
+    fn as_many_pages_as_no_allocator_manages_may_be_unknown() {
+        let with = |pages| {
+            let mut report = Report { passes: 2, ..Report::default() };
+            report.rows.insert(Kernel::Reserved, Row { agree: 20, ..Row::default() });
+            report.rows.insert(Kernel::Rest, Row { differ: pages * 2, ..Row::default() });
+            report.repeated.insert((Kernel::Rest, PageClass::Offline, Doubt::Managed), pages);
+            report.allow(110);
+            (report.repeated.len(), report.rows.get(&Kernel::Rest).map(|row| row.agree))
+        };
+        assert_eq!(with(100), (0, Some(200)));
+        assert_eq!(with(101), (1, Some(0)));
     }
 
     #[test]
