@@ -2,10 +2,12 @@
 
 usage: check.py VMLINUX DUMP [COMM VALUE]
 
-With COMM and VALUE, the task of that name must be the one that ran into the probe, its system call must have returned
-VALUE, and its stack must unwind from the registers in the dump up to user space.
+In every dump the shot (lkd's own note) must name the task that its CPU ran. With COMM and VALUE, that task must have this
+name and must stand at the end of a system call that returned VALUE: the innermost frame is the tracepoint's, and the
+stack unwinds from the registers in the dump up to user space, whose rax is VALUE.
 """
 
+import struct
 import sys
 import traceback
 
@@ -23,6 +25,19 @@ from drgn.helpers.linux import (
 
 # A smeared dump may show a process on one of the two lists that was on its way in or out.
 IN_MOTION = 2
+
+# Every note of ours has this name; the types count up from "LKD" and 1.
+NOTE_NAME = b"LKD\0"
+NOTE_SHOT = 0x4C4B4401
+SHOT_BYTES = 2048
+# The notes stand before the pages.
+NOTES_WITHIN = 8 << 20
+
+# x86-64's, without KASAN.
+THREAD_SIZE = 16384
+
+# The functions that a tracepoint at a system call's end may be inlined into.
+AT_EXIT = ("trace_sys_exit", "__do_trace_sys_exit", "syscall_exit_", "syscall_trace_exit", "do_syscall_64")
 
 failures = 0
 
@@ -102,19 +117,66 @@ def sleepers(prog):
     return f"{deep} of {slept} unwind to schedule()"
 
 
-def trigger(prog, name, value):
-    running = {}
-    for cpu in for_each_online_cpu(prog):
-        running[cpu] = cpu_curr(prog, cpu)
-    mine = [(cpu, task) for cpu, task in running.items() if comm(task) == name]
-    must(mine, f"no CPU runs {name}: {[comm(task) for task in running.values()]}")
-    cpu, task = mine[0]
+def shot_of(dump):
+    """The shot's fields that are judged here, by the table in crates/dump/src/shot.rs."""
+    with open(dump, "rb") as file:
+        head = file.read(NOTES_WITHIN)
+    at = head.find(struct.pack("<III", len(NOTE_NAME), SHOT_BYTES, NOTE_SHOT) + NOTE_NAME)
+    must(at >= 0, "the dump has no note of a shot")
+    note = head[at + 16 : at + 16 + SHOT_BYTES]
+    must(note[:8] == b"LKDSHOT1", f"magic {note[:8]!r}")
+    text = lambda start, length: note[start : start + length].split(b"\0")[0].decode(errors="replace")
+    word = lambda start: struct.unpack_from("<I", note, start)[0]
+    long = lambda start: struct.unpack_from("<Q", note, start)[0]
+    return {
+        "flags": word(16),
+        "cpu": word(32),
+        "pid": word(40),
+        "consistency": word(132),
+        "cpus_online": word(136),
+        "cpus_stopped": word(140),
+        "comm": text(144, 16),
+        "task": long(160),
+        "frame": long(168),
+        "probe": ":".join(text(*place) for place in ((1552, 64), (1616, 64), (1680, 128), (1808, 64))),
+    }
+
+
+def shot(prog, seen):
+    """The note and the kernel's own structures tell of the same task, and of a freeze that was one or is called none."""
+    task = cpu_curr(prog, seen["cpu"])
+    must(task.value_() == seen["task"], f"CPU {seen['cpu']} runs {task.value_():#x}, the shot says {seen['task']:#x}")
+    must(task.pid.value_() == seen["pid"], f"its pid is {task.pid.value_()}, the shot says {seen['pid']}")
+    must(comm(task) == seen["comm"], f"it is {comm(task)}, the shot says {seen['comm']}")
+    must(seen["flags"] == 0, f"a dump of kind {seen['flags']:#x}")
+    must(
+        seen["consistency"] == 0 or seen["cpus_stopped"] == seen["cpus_online"],
+        f"called consistent, and {seen['cpus_stopped']} of {seen['cpus_online']} CPUs stood still",
+    )
+    told = "consistent" if seen["consistency"] else "smeared"
+    return f"{seen['probe']}, pid {seen['pid']} ({seen['comm']}) on CPU {seen['cpu']}, {told}"
+
+
+def trigger(prog, seen, name, value):
+    task = cpu_curr(prog, seen["cpu"])
+    must(comm(task) == name, f"CPU {seen['cpu']} runs {comm(task)}, not {name}")
+    must(task.pid.value_() == seen["pid"], f"its pid is {task.pid.value_()}, the shot says {seen['pid']}")
     trace = prog.stack_trace(task)
     names = [frame.name for frame in trace]
-    must(any("syscall" in frame for frame in names), f"no system call in {names}")
-    values = [frame.registers().get("rax") for frame in trace]
-    must(value in values, f"rax of no frame is {value:#x}: {[hex(v) for v in values if v is not None]}")
-    return f"pid {task.pid.value_()} on CPU {cpu}, {' < '.join(names)}"
+    must(len(names) >= 3, f"only {names}")
+    # The first real function, and what was inlined into it down to the tracepoint.
+    outer = next(place for place, frame in enumerate(trace) if not frame.is_inline)
+    at_probe = [name for name in names[: outer + 1] if name.startswith(AT_EXIT)]
+    must(names[outer].startswith(AT_EXIT), f"the innermost function is not the probe's: {names}")
+    must("do_syscall_64" not in at_probe[:1], f"no tracepoint's frame before the system call's: {names}")
+    must(any("syscall" in frame for frame in names if frame), f"no system call in {names}")
+    inner, user = trace[0].registers(), trace[len(trace) - 1].registers()
+    stack = task.stack.value_()
+    must(stack <= inner["rsp"] < stack + THREAD_SIZE, f"rsp {inner['rsp']:#x} is not on the stack at {stack:#x}")
+    must(stack <= seen["frame"] < inner["rsp"], f"the trigger's frame {seen['frame']:#x} is not below rsp {inner['rsp']:#x}")
+    must(user["rip"] >> 47 == 0, f"the last frame is not user space: rip {user['rip']:#x}")
+    must(user.get("rax") == value, f"user space gets {user.get('rax', 0):#x}, not {value:#x}")
+    return f"pid {task.pid.value_()} on CPU {seen['cpu']}, {' < '.join(str(name) for name in names)}"
 
 
 def main():
@@ -123,8 +185,14 @@ def main():
     prog.load_debug_info([sys.argv[1]])
     for check in (banner, tasks, log, modules, sleepers):
         claim(check.__name__, check, prog)
+    try:
+        seen = shot_of(sys.argv[2])
+    except (AssertionError, OSError) as why:
+        claim("shot", must, False, str(why))
+        return 1
+    claim("shot", shot, prog, seen)
     if len(sys.argv) > 4:
-        claim("trigger", trigger, prog, sys.argv[3], int(sys.argv[4], 0))
+        claim("trigger", trigger, prog, seen, sys.argv[3], int(sys.argv[4], 0))
     return 1 if failures else 0
 
 
