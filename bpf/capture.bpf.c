@@ -66,6 +66,7 @@ int lkd_bases(void *ctx)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	c->found_task = (__u64)task;
 	c->page_struct = PAGE_STRUCT;
+	c->run_queue = bpf_core_type_size(struct rq);
 	if (c->pipe_fd < 0)
 		return 0;
 	struct file **files = BPF_CORE_READ(task, files, fdt, fd), *file = 0;

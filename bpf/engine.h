@@ -39,9 +39,11 @@ enum lkd_class {
 #define LKD_ENTRY_FAILED (~0ull << LKD_ENTRY_PFN_BITS) /* the read faulted */
 #define LKD_ENTRY_CHANGED (LKD_ENTRY_FAILED - (1ull << LKD_ENTRY_PFN_BITS)) /* read late: no longer a page to keep */
 
-/* A lane is a part of the list; lower lanes are copied first, so that what matters most is copied when time or room end. */
-#define LKD_LANES 4
-enum { LKD_LANE_MUST, LKD_LANE_RESERVED, LKD_LANE_REFCOUNT_ZERO, LKD_LANE_USER };
+/* A lane is a part of the list; lower lanes are copied first, so that what matters most is copied when time or room end.  The first
+ * one is copied before classification: user space has filled it with the pages that say who was running, and the trigger adds
+ * the current task's.  Its pages stand in other lanes too; their first copy counts. */
+#define LKD_LANES 8
+enum { LKD_LANE_FIRST, LKD_LANE_MUST, LKD_LANE_RESERVED, LKD_LANE_REFCOUNT_ZERO, LKD_LANE_USER }; /* the others are empty */
 
 struct lkd_lane {
 	__u64 base; /* first entry in the list */
@@ -65,7 +67,7 @@ struct lkd_ctl {
 	__u64 cpus; /* online */
 	__s64 pipe_fd;
 	__u64 page_struct; /* out: sizeof(struct page) */
-	__u64 unused;
+	__u64 run_queue; /* out: sizeof(struct rq) */
 
 	/* state */
 	__u64 state; /* enum lkd_state; ARMED to TAKEN by compare-and-swap of the trigger, ARMED to IDLE by that of user space */
@@ -98,7 +100,7 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 568, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 696, "struct lkd_ctl");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");
 

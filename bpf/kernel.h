@@ -125,6 +125,10 @@ struct vm_struct {
 	struct page **pages;
 };
 
+struct rq {
+	unsigned int nr_running;
+};
+
 struct task_struct {
 	void *stack;
 	struct vm_struct *stack_vm_area; /* with CONFIG_VMAP_STACK */

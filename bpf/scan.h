@@ -26,6 +26,18 @@ static __always_inline int has_untyped_unaccepted(void)
 	return bpf_core_field_exists(struct zone, unaccepted_pages) && !bpf_core_enum_value_exists(enum pagetype, PGTY_unaccepted);
 }
 
+static __always_inline void list_in(struct lkd_ctl *c, __u64 pfn, __u32 lane)
+{
+	struct lkd_lane *l = &c->lanes[lane];
+	__u64 n = __sync_fetch_and_add(&l->wanted, 1);
+	__u32 key = l->base + n;
+	__u64 *entry = n < l->room ? bpf_map_lookup_elem(&lkd_list, &key) : 0;
+	if (entry)
+		*entry = pfn;
+	else
+		__sync_fetch_and_add(&c->overflow, 1);
+}
+
 static __always_inline void list_page(struct lkd_ctl *c, __u64 pfn, __u32 class)
 {
 	__u32 lane = LKD_LANE_USER;
@@ -35,14 +47,7 @@ static __always_inline void list_page(struct lkd_ctl *c, __u64 pfn, __u32 class)
 		lane = pfn >= c->image_first && pfn < c->image_end ? LKD_LANE_MUST : LKD_LANE_RESERVED;
 	else if (class == LKD_REFCOUNT_ZERO)
 		lane = LKD_LANE_REFCOUNT_ZERO;
-	struct lkd_lane *l = &c->lanes[lane];
-	__u64 n = __sync_fetch_and_add(&l->wanted, 1);
-	__u32 key = l->base + n;
-	__u64 *entry = n < l->room ? bpf_map_lookup_elem(&lkd_list, &key) : 0;
-	if (entry)
-		*entry = pfn;
-	else
-		__sync_fetch_and_add(&c->overflow, 1);
+	list_in(c, pfn, lane);
 }
 
 /* Pages of a free block by its order; the page may just have been taken, and then the word means something else. */

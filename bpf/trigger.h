@@ -2,7 +2,7 @@
 /* The trigger: takes the one shot, records what is true at the probe, holds the probing thread while memory is classified and
  * copied, lets it go and wakes the writer.
  *
- *   armed --CAS--> taken --- record --- stop --- classify --- copy --- thaw ---> held
+ *   armed --CAS--> taken --- record --- stop --- copy what says who runs --- classify --- copy the rest --- thaw ---> held
  *
  * Now one CPU stops: the one that probes.  The others' place is between stop and classify: they come, and share the work. */
 #ifndef LKD_TRIGGER_H
@@ -84,6 +84,17 @@ static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot
 		c->stack_pages[i] = stack_page(c, task, base, i);
 }
 
+/* The current task's struct: at most 8 pages, user space has left room for them. */
+static __always_inline void list_task(struct lkd_ctl *c, __u64 task)
+{
+	__u64 end = task + bpf_core_type_size(struct task_struct);
+	for (int i = 0; i < 8; i++) {
+		__u64 at = (task & ~4095ull) + i * 4096ull;
+		if (at < end && in_direct_map(c, at))
+			list_in(c, (at - c->page_offset) >> 12, LKD_LANE_FIRST);
+	}
+}
+
 static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64 deadline_ns)
 {
 	/* stop: this CPU runs nothing but this program until it returns; it is the one stopper */
@@ -91,6 +102,10 @@ static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64
 	shot->cpus_stopped = c->stoppers;
 	shot->stopped_ns = bpf_ktime_get_ns();
 
+	if (c->copy) {
+		list_task(c, shot->task);
+		copy_share(c, deadline_ns, 0);
+	}
 	if (classify_share(c, deadline_ns)) {
 		shot->status |= LKD_DEADLINE;
 	} else {

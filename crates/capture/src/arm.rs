@@ -19,7 +19,7 @@ use crate::live::{Live, frames_of_mapping};
 use crate::pass::classify_rest;
 use crate::progress::Event;
 use crate::sys::{Mapping, run_program, spawn_with};
-use crate::{doctor, target, writer};
+use crate::{doctor, first, target, writer};
 
 /// Where dumps go unless told otherwise.
 pub const DEFAULT_ROOT: &str = "/var/lib/lkd/LiveKernelReports";
@@ -106,7 +106,8 @@ pub fn arm(options: &Options) -> Result<Armed, Error> {
     let found = survey.ctl()?.found();
 
     let mut warnings = Vec::new();
-    let (sizes, needed) = sizes(options, &live, &found, &mut warnings)?;
+    let first = if options.copy { first::pages(&live, &survey) } else { Vec::new() };
+    let (sizes, needed) = sizes(options, &live, &found, first.len() as u64, &mut warnings)?;
     // What is written is compressed, seldom to less than a fourth.
     if free < needed.saturating_mul(4096) / 4 {
         return Err(Error::refused(
@@ -142,6 +143,7 @@ pub fn arm(options: &Options) -> Result<Armed, Error> {
         .map(|of| Ok((*of, engine::prog_array(engine.trigger(*of)?)?)))
         .collect::<Result<Vec<_>, Error>>()?;
     ctl.reset_pass();
+    list_first(&engine, &first)?;
     set(&ctl.sequence, 1);
     // before the writer, which ends when it finds the trigger disarmed; no program can reach the trigger yet
     ctl.arm();
@@ -171,6 +173,7 @@ fn sizes(
     options: &Options,
     live: &Live,
     found: &[u64; 16],
+    first: u64,
     warnings: &mut Vec<String>,
 ) -> Result<(Sizes, u64), Error> {
     let of = |class: PageClass| found.get(class as usize).copied().unwrap_or(0);
@@ -181,8 +184,10 @@ fn sizes(
     // The image's pages are reserved ones, copied with those that must be.
     let kept = must - image + reserved + unreferenced;
     // The kernel may have grown by the time of the probe; what the list has no room for is found again by its class.
-    let lanes: [u64; LANES] = [must + must / 2 + 65536, reserved + 4096, unreferenced * 2 + 65536, 0];
-    let wanted = kept + kept / 8 + 1024;
+    let first = first + first::ROOM_FOR_TASK;
+    let lanes: [u64; LANES] =
+        [first, must + must / 2 + 65536, reserved + 4096, unreferenced * 2 + 65536, 0, 0, 0, 0];
+    let wanted = kept + kept / 8 + 1024 + first;
     let available = available()?;
     let slots = match options.buffer_bytes {
         Some(bytes) if bytes > available => {
@@ -214,6 +219,18 @@ fn sizes(
     // A test run copies nothing, and its buffer needs no memory.
     let slots = if options.copy { slots.min(MOST_SLOTS) } else { 16 };
     Ok((Sizes { slots, lanes }, kept))
+}
+
+/// Fills the lane that is copied before classification.
+fn list_first(engine: &Engine, first: &[u64]) -> Result<(), Error> {
+    let [lane, ..] = &engine.ctl()?.lanes;
+    let bytes: Vec<u8> = first.iter().flat_map(|frame| frame.to_ne_bytes()).collect();
+    let list = engine.map_memory("lkd_list", bytes.len())?;
+    if !list.write(get(&lane.base) as usize * 8, &bytes) {
+        return Err(Error::Machine("the map of the list is shorter than it was made".into()));
+    }
+    set(&lane.wanted, first.len() as u64);
+    Ok(())
 }
 
 /// Bytes of memory that could be had.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 /// Pages in an aligned block that one unit of work covers, wholly or in part.
 pub const UNIT_PAGES: u64 = 1024;
 /// Lanes of the list of pages, first copied first.
-pub const LANES: usize = 4;
+pub const LANES: usize = 8;
 /// Addresses that one run of the peek program reads.
 pub const PEEKS: usize = 256;
 /// Bytes of the probing task's kernel stack that the trigger keeps.
@@ -77,7 +77,7 @@ pub struct Ctl {
     pub cpus: AtomicU64,
     pub pipe_fd: AtomicI64,
     pub page_struct: AtomicU64,
-    pub unused: AtomicU64,
+    pub run_queue: AtomicU64,
 
     pub state: AtomicU64,
     pub sequence: AtomicU64,
@@ -223,8 +223,8 @@ const _: () = {
     assert!(offset_of!(Ctl, state) == 128);
     assert!(offset_of!(Ctl, found) == 264);
     assert!(offset_of!(Ctl, lanes) == 392);
-    assert!(offset_of!(Ctl, stack_base) == 520);
-    assert!(size_of::<Ctl>() == 568);
+    assert!(offset_of!(Ctl, stack_base) == 648);
+    assert!(size_of::<Ctl>() == 696);
 };
 
 #[cfg(test)]
@@ -251,7 +251,7 @@ pub mod tests {
             cpus: zero(),
             pipe_fd: AtomicI64::new(-1),
             page_struct: zero(),
-            unused: zero(),
+            run_queue: zero(),
             state: zero(),
             sequence: zero(),
             dropped: zero(),

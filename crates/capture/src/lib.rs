@@ -22,6 +22,7 @@ pub mod ctl;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+mod first;
 mod handover;
 pub mod live;
 mod pass;

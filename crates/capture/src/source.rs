@@ -88,7 +88,8 @@ impl<'a> Captured<'a> {
                 wanted.push(Wanted { pfn, copied, late: place >= *begun });
             }
         }
-        wanted.sort_unstable_by_key(|page| page.pfn);
+        // stable: of a page that stands in two lanes the first copy stays
+        wanted.sort_by_key(|page| page.pfn);
         wanted.dedup_by_key(|page| page.pfn);
         if let Some(unlisted) = held.unlisted {
             add_unlisted(&mut wanted, unlisted)?;

@@ -270,7 +270,8 @@ pub fn read_shot(memory: &Mapping, ctl: &Ctl) -> Result<Shot, Error> {
     }
     let mut shot = Shot::parse(&bytes).map_err(|error| Error::Machine(error.to_string()))?;
     shot.pages.found = ctl.found();
-    shot.pages.kept = ctl.lanes.iter().map(|lane| get(&lane.wanted)).sum();
+    // the first lane's pages stand in the others too
+    shot.pages.kept = ctl.lanes.iter().skip(1).map(|lane| get(&lane.wanted)).sum();
     shot.pages.frozen = get(&ctl.copied);
     shot.pages.failed = get(&ctl.failed);
     shot.pages.own = ctl.found().get(lkd_dump::PageClass::Own as usize).copied().unwrap_or(0);
