@@ -1,0 +1,10 @@
+# A dump with zlib, which the readers judge.
+# @where: guest
+# @needs: root syscall makedumpfile
+# @timeout: 600
+. "$DIR/common.sh"
+mkdir -m 700 reports
+dtrace -q -w -x lkdpath=$T/reports -x lkdformat=kdump-zlib -c 'seeker 1' -n 'syscall::lseek:return /pid == $target && arg0 == 0xc0000001/ { lkd(0); }' || exit 1
+listing reports
+opens reports/*/vmcore
+leave reports/*/vmcore zlib.kdump
