@@ -370,12 +370,7 @@ pub fn check(passes: u32) -> Result<Report, Error> {
 }
 
 /// What speaks against our class of a page that did not change meanwhile.
-fn doubt(
-    structs: &mut Structs,
-    pfn: u64,
-    class: PageClass,
-    answer: Answer,
-) -> Result<Option<Doubt>, Error> {
+fn doubt(structs: &mut Structs, pfn: u64, class: PageClass, answer: Answer) -> Result<Option<Doubt>, Error> {
     let kind = Kernel::of(answer.flags);
     if let Some(doubt) = kind.doubt(class, answer) {
         return Ok(Some(doubt));
@@ -388,9 +383,8 @@ fn doubt(
 
 /// Pages that no allocator has: what zones lack of their memory, and what the firmware has not given yet.
 fn unmanaged() -> Result<u64, Error> {
-    let read = |path| {
-        std::fs::read_to_string(path).map_err(|error| Error::io(format!("reading {path}"), error))
-    };
+    let read =
+        |path| std::fs::read_to_string(path).map_err(|error| Error::io(format!("reading {path}"), error));
     let (zones, memory) = (read("/proc/zoneinfo")?, read("/proc/meminfo")?);
     let sum = |text: &str, word: &str| -> u64 {
         let lines = text.lines().filter_map(|line| line.trim().strip_prefix(word));
