@@ -38,7 +38,7 @@ pub enum Tcg {
     Single,
     /// A thread for each CPU: faster, and wrong under load. QEMU 7.2 may keep the translation of an INT3 that the kernel's text
     /// patching has already taken away on another CPU (tracepoints are attached and detached so): a CPU then loops in
-    /// asm_exc_int3 for ever, although memory holds the patched instruction. tests/soak/attach.sh shows it within a minute.
+    /// asm_exc_int3 for ever, although memory holds the patched instruction. tests/soak/attach.sh provokes it.
     Multi,
 }
 
