@@ -169,6 +169,7 @@ impl Run<'_, '_> {
             lkd: lkd.map_err(|why| self.fail(&format!("could not enable tracing: lkd(): {why}")))?,
             targets,
             bpflog: self.bpflog,
+            interrupted: || signals::asked_to_stop() > 0,
             ..Config::default()
         };
         let mut session = Session::load(&object, &binding.bound, &compiled.catalog, facts, config)

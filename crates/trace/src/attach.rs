@@ -21,7 +21,7 @@ fn refused(probe: &str, source: SysError) -> Error {
 }
 
 /// Attaches one program to all its probes. BEGIN, END and clocks that we run by hand have nothing to be attached to. Gives
-/// up between two kprobes when `interrupted` says so.
+/// up between two probes when `interrupted` says so.
 pub(crate) fn attach(
     prog: &Loaded,
     catalog: &Catalog,
@@ -39,7 +39,7 @@ pub(crate) fn attach(
             to.held.push(sys::raw_tracepoint_open(fd, tracepoint).map_err(|e| refused("syscall", e))?);
         }
         (ProgKind::RawTp, _) => {
-            for probe in &probes {
+            for probe in probes.iter().take_while(|_| !interrupted()) {
                 to.held.push(
                     sys::raw_tracepoint_open(fd, probe.name).map_err(|e| refused(&probe.to_string(), e))?,
                 );
