@@ -356,12 +356,11 @@ fn skipped(all: &[String]) -> Option<String> {
     })
 }
 
-/// `bufsize` is per CPU, as in DTrace; the ring is one for all, a power of two.
+/// The ring is one for all CPUs, a power of two. A `bufsize` that was asked for is per CPU, as in DTrace; the default is not: on
+/// a machine with many CPUs it would be more memory than a tracer may take unasked.
 fn ring_bytes(options: &Options, facts: &Facts) -> u32 {
-    let cpus = facts.cpus().online.len().max(1) as u64;
-    let asked = match options.number(Opt::Bufsize) {
-        Some(bytes) if options.is_set(Opt::Bufsize) => bytes.saturating_mul(cpus).max(4096),
-        Some(bytes) => bytes.saturating_mul(cpus).max(RING),
+    let asked = match options.number(Opt::Bufsize).filter(|_| options.is_set(Opt::Bufsize)) {
+        Some(bytes) => bytes.saturating_mul(facts.cpus().online.len().max(1) as u64).max(4096),
         None => RING,
     };
     asked.min(RING_MOST).next_power_of_two() as u32

@@ -73,7 +73,7 @@ options! {
     Errtags "errtags" Flag "", Both "show the tags of compiler errors";
     Droptags "droptags" Flag "", Both "show the tags of drop messages";
     Strsize "strsize" Size "256", Both "longest string, its NUL included";
-    Bufsize "bufsize" Size "4m", Both "principal buffer per CPU";
+    Bufsize "bufsize" Size "4m", Both "principal buffer per CPU; unset: 16m for all of them";
     Bufpolicy "bufpolicy" Policy "switch", Both "what a full principal buffer does";
     Bufresize "bufresize" Text "auto", Idle "whether buffers may be made smaller when memory is short";
     Switchrate "switchrate" Rate "1s", Idle "longest time between two reads of the buffers";
