@@ -2,7 +2,7 @@
 //!
 //! The walk of `dtrace`: [`flags`] says what the user asked → [`input`] brings the D text ([`cpp`] for `-C`) → [`compile`] makes
 //! a checked program of it → [`run`] arms `lkd-capture` if the script can take a dump, starts `lkd-trace`, prints what comes to
-//! [`output`] and decides the exit status, with [`signals`] to stop it. [`list`] is `dtrace -l`, [`header`] is `dtrace -h`,
+//! [`output`] (which is [`stdout`] or a file) and decides the exit status, with [`signals`] to stop it. [`list`] is `dtrace -l`, [`header`] is `dtrace -h`,
 //! [`doctor`] the table of `lkd doctor`.
 //!
 //! Only the `main.rs` of each program touches the process's own streams; everything here writes to what it is given.
@@ -18,6 +18,7 @@ pub mod live;
 pub mod output;
 pub mod run;
 pub mod signals;
+pub mod stdout;
 
 /// What an I/O error means, without Rust's "(os error 2)".
 pub fn reason(e: &std::io::Error) -> String {

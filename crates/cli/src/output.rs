@@ -1,5 +1,6 @@
 //! Where traced data and messages go: standard output or `-o`'s file, and standard error, with a reader that may go away.
 
+use crate::stdout::Patient;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 
@@ -12,6 +13,11 @@ pub struct Output<'a> {
     progress: Progress,
     quiet: bool,
     gone: bool,
+    /// Data that the reader has not taken yet, from `written` on.
+    pending: Vec<u8>,
+    written: usize,
+    /// Bytes that nobody will get, once [`Output::give_up`] has said so.
+    lost: Option<u64>,
 }
 
 /// What [`Output::progress`] left behind.
@@ -25,7 +31,17 @@ enum Progress {
 
 impl<'a> Output<'a> {
     pub fn new(data: Box<dyn Write + 'a>, messages: &'a mut dyn Write, terminal: bool) -> Output<'a> {
-        Output { data, messages, terminal, progress: Progress::Nothing, quiet: false, gone: false }
+        Output {
+            data,
+            messages,
+            terminal,
+            progress: Progress::Nothing,
+            quiet: false,
+            gone: false,
+            pending: Vec::new(),
+            written: 0,
+            lost: None,
+        }
     }
 
     /// `-q` and `#pragma D option quiet`: notices are no longer shown, errors are.
@@ -36,22 +52,54 @@ impl<'a> Output<'a> {
     /// `-o FILE`: data is appended to it from now on, as DTrace does.
     pub fn to_file(&mut self, path: &str) -> io::Result<()> {
         let file = OpenOptions::new().append(true).create(true).open(path)?;
-        self.data = Box::new(file);
+        self.data = Box::new(Patient::new(file.into()));
         Ok(())
     }
 
-    /// Traced data, passed on at once. A reader that went away (`| head`) is no error: ask [`Output::reader_gone`].
-    pub fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.gone || bytes.is_empty() {
-            return Ok(());
+    /// Takes data to be written; [`Output::write`] passes it on. A reader that went away (`| head`) is no error: ask
+    /// [`Output::reader_gone`].
+    pub fn data(&mut self, bytes: &[u8]) {
+        match &mut self.lost {
+            Some(lost) => *lost += bytes.len() as u64,
+            None if self.gone => {}
+            None => self.pending.extend_from_slice(bytes),
         }
-        match self.data.write_all(bytes).and_then(|()| self.data.flush()) {
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
-                self.gone = true;
-                Ok(())
+    }
+
+    /// Writes what is there. `false`: the reader takes nothing now, ask again.
+    pub fn write(&mut self) -> io::Result<bool> {
+        while let Some(rest) = self.pending.get(self.written..).filter(|rest| !rest.is_empty()) {
+            match self.data.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => self.written += n,
+                Err(e) => match e.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock => return Ok(false),
+                    io::ErrorKind::BrokenPipe => {
+                        self.gone = true;
+                        break;
+                    }
+                    _ => return Err(e),
+                },
             }
-            done => done,
         }
+        self.pending.clear();
+        self.written = 0;
+        self.data.flush()?;
+        Ok(true)
+    }
+
+    /// Data for a reader that stands still is thrown away from now on, and counted.
+    pub fn give_up(&mut self) {
+        let rest = self.pending.len() - self.written;
+        self.pending.clear();
+        self.written = 0;
+        *self.lost.get_or_insert(0) += rest as u64;
+    }
+
+    /// Bytes that were thrown away, if any.
+    pub fn lost(&self) -> Option<u64> {
+        self.lost
     }
 
     pub fn reader_gone(&self) -> bool {
@@ -112,11 +160,39 @@ mod tests {
     fn a_reader_that_went_away_ends_quietly() {
         let mut messages = Vec::new();
         let mut out = Output::new(Box::new(Closed), &mut messages, false);
-        out.data(b"x").unwrap();
-        assert!(out.reader_gone());
-        out.data(b"y").unwrap();
+        out.data(b"x");
+        assert!(out.write().unwrap() && out.reader_gone());
+        out.data(b"y");
+        assert!(out.write().unwrap());
         drop(out);
         assert!(messages.is_empty());
+    }
+
+    /// Takes two bytes, then nothing.
+    struct Slow(usize);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let n = bytes.len().min(self.0);
+            self.0 -= n;
+            if n == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_reader_did_not_take_is_counted() {
+        let mut messages = Vec::new();
+        let mut out = Output::new(Box::new(Slow(2)), &mut messages, false);
+        out.data(b"abcde");
+        assert!(!out.write().unwrap() && !out.write().unwrap());
+        assert_eq!(out.lost(), None);
+        out.give_up();
+        out.data(b"fg");
+        assert_eq!(out.lost(), Some(5));
+        assert!(out.write().unwrap() && !out.reader_gone());
     }
 
     #[test]

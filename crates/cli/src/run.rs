@@ -196,11 +196,19 @@ impl Run<'_, '_> {
                 t.made, t.delivered, t.dropped
             ));
         }
+        let lost = self.out.lost();
+        if let Some(bytes) = lost {
+            self.out.error(&format!(
+                "output given up: its reader takes nothing, {bytes} byte{} of it {} lost",
+                if bytes == 1 { "" } else { "s" },
+                if bytes == 1 { "is" } else { "are" }
+            ));
+        }
         let status = session.exit_status().unwrap_or(0) as u8;
         // the probes are gone before the dump is waited for: nothing may fire into an engine that is being taken down
         drop(session);
         let dumped = live.is_none_or(|live| live.finish(self.out));
-        Ok(if dumped || status != SUCCESS { status } else { ERROR })
+        Ok(if (dumped && lost.is_none()) || status != SUCCESS { status } else { ERROR })
     }
 
     fn consume(
@@ -216,9 +224,11 @@ impl Run<'_, '_> {
                 session.stop();
             }
             let mut said = Vec::new();
+            let mut unprinted = 0;
             let polled = session.poll(Duration::from_millis(100), &mut |event| match event {
                 Event::Record(data) => {
                     if let Err(e) = printer.record(&data, &mut text) {
+                        unprinted += 1;
                         said.push((text.len(), true, e.to_string()));
                     }
                 }
@@ -226,6 +236,7 @@ impl Run<'_, '_> {
                 Event::Drops(d) => said.push((text.len(), true, d.line(droptags))),
                 Event::TargetEnded { pid, how } => said.push((text.len(), false, how.line(pid))),
             });
+            session.disown(unprinted);
             match polled {
                 Ok(Activity::Stopped) | Err(_) => printer.flush(&mut text),
                 Ok(_) => printer.pause(&mut text),
@@ -233,11 +244,11 @@ impl Run<'_, '_> {
             // messages come between the records between which they happened
             let mut shown = 0;
             for (at, important, line) in said {
-                self.print(text.get(shown..at).unwrap_or_default())?;
+                self.hand_over(text.get(shown..at).unwrap_or_default(), session)?;
                 shown = shown.max(at);
                 if important { self.out.error(&line) } else { self.out.notice(&line) }
             }
-            self.print(text.get(shown..).unwrap_or_default())?;
+            self.hand_over(text.get(shown..).unwrap_or_default(), session)?;
             text.clear();
             if let Some(live) = live {
                 live.report(self.out);
@@ -304,8 +315,31 @@ impl Run<'_, '_> {
             .map_err(|e| self.fail(&format!("failed to open output file '{path}': {}", crate::reason(&e))))
     }
 
+    /// Data to a reader that may stand still (`| less`, ^S). Ticks go on meanwhile; the first that asks for an end (a signal,
+    /// exit(), the targets' end) detaches the probes, the second gives up what the reader has not taken.
+    fn hand_over(&mut self, bytes: &[u8], session: &mut Session) -> Done<()> {
+        self.out.data(bytes);
+        while !self.write()? {
+            let signals = signals::asked_to_stop();
+            if signals > 0 {
+                session.stop();
+            }
+            let ended = session.attend().map_err(|e| self.failed_to_trace(&e))?;
+            if signals > 1 || (signals > 0 && ended && session.exit_status().is_some()) {
+                self.out.give_up();
+            }
+        }
+        Ok(())
+    }
+
     fn print(&mut self, bytes: &[u8]) -> Done<()> {
-        self.out.data(bytes).map_err(|e| self.fail(&format!("failed to write output: {}", crate::reason(&e))))
+        self.out.data(bytes);
+        while !self.write()? {}
+        Ok(())
+    }
+
+    fn write(&mut self) -> Done<bool> {
+        self.out.write().map_err(|e| self.fail(&format!("failed to write output: {}", crate::reason(&e))))
     }
 
     fn disassemble(&mut self, object: &Object) {

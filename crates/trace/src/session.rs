@@ -123,8 +123,8 @@ const LOOK: Duration = Duration::from_millis(10);
 const PACE: Duration = Duration::from_millis(4);
 /// How full the ring may be for the reader to keep that pace.
 const CALM: f64 = 0.25;
-/// Records handed out before clocks and targets are looked at again.
-const BATCH: usize = 1 << 15;
+/// Records handed out before clocks and targets are looked at again: what is made of them waits in memory until then.
+const BATCH: usize = 1 << 12;
 /// How often losses are told: DTrace's `statusrate`.
 const STATUS: Duration = Duration::from_secs(1);
 /// How long programs that were running when their probe was detached may take to finish their records.
@@ -151,6 +151,10 @@ pub struct Session<'a> {
     unreadable: u64,
     status_at: Instant,
     looked_at: Instant,
+    /// [`Session::attend`] found the targets gone, and nobody has been told.
+    target_gone: bool,
+    /// How long stragglers are waited for.
+    settled_by: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -206,6 +210,8 @@ impl<'a> Session<'a> {
             unreadable: 0,
             status_at: Instant::now(),
             looked_at: Instant::now(),
+            target_gone: false,
+            settled_by: Instant::now(),
         })
     }
 
@@ -242,14 +248,18 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Waits at most `timeout` for something to happen, hands out what came, and drives the lifecycle. After
+    /// Waits at most `timeout` for something to happen, hands out what came (a batch at a time), and drives the lifecycle. After
     /// [`Activity::Stopped`] it returns at once.
     pub fn poll(&mut self, timeout: Duration, sink: &mut dyn FnMut(Event<'_>)) -> Result<Activity, Error> {
         match self.activity {
             Activity::Inactive | Activity::Stopped => return Ok(self.activity),
+            Activity::Draining | Activity::Cooldown => return self.wind_up(sink),
             // exit() in BEGIN: nothing was attached
-            Activity::Warmup => return self.finish(sink).map(|()| self.activity),
-            _ => {}
+            Activity::Warmup => {
+                self.detach();
+                return self.wind_up(sink);
+            }
+            Activity::Active => {}
         }
         let until = Instant::now() + timeout;
         loop {
@@ -262,7 +272,7 @@ impl<'a> Session<'a> {
                 self.tell_drops(sink);
             }
             if self.stop || self.state() >= State::Draining as u32 {
-                self.finish(sink)?;
+                self.detach();
                 return Ok(self.activity);
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -271,6 +281,27 @@ impl<'a> Session<'a> {
             }
             self.wait(left.min(LOOK), true);
         }
+    }
+
+    /// What goes on while nobody takes records, because their reader stands still: clocks fire, and when the end has come the
+    /// probes are detached. Says whether it has.
+    pub fn attend(&mut self) -> Result<bool, Error> {
+        if self.activity == Activity::Active {
+            self.fire_clocks()?;
+            let gone = !self.targets.is_empty() && self.targets.iter().all(Target::is_gone);
+            self.target_gone |= gone;
+            if self.stop || gone || self.state() >= State::Draining as u32 {
+                self.detach();
+            }
+        }
+        Ok(self.activity >= Activity::Draining)
+    }
+
+    /// Records that were handed out, and could not be shown: they count as lost.
+    pub fn disown(&mut self, records: u64) {
+        let records = records.min(self.delivered);
+        self.delivered -= records;
+        self.unreadable += records;
     }
 
     /// After a look that found something, the next one is not at once, unless there is much to take.
@@ -380,32 +411,44 @@ impl<'a> Session<'a> {
         let _ = poll(&mut fds, Some(&most));
     }
 
-    /// The end, in one go: what was made before it is still handed out.
-    fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
+    /// No probe fires from here on. What was made before is still to be handed out.
+    fn detach(&mut self) {
         let state = self.ctl.u32(abi::CTL_STATE as usize);
         self.exited = ring::state(state) >= State::Draining as u32;
         ring::force_state(state, State::Draining as u32);
         self.activity.advance(Activity::Draining);
         self.clocks.clear();
         self.attached.held.clear();
-        self.settle(sink);
-        self.activity.advance(Activity::Cooldown);
-        let ran = self.run(Place::End);
-        self.settle(sink);
-        self.tell_drops(sink);
-        self.activity.advance(Activity::Stopped);
-        ran
+        self.settled_by = Instant::now() + STRAGGLERS;
     }
 
-    /// Empties the ring, and waits for programs that were still writing when they were detached.
-    fn settle(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
-        let until = Instant::now() + STRAGGLERS;
+    /// The way from Draining to Stopped: the ring is emptied, a batch at a call; END runs; the ring is emptied again. Programs
+    /// that were still writing when they were detached are waited for.
+    fn wind_up(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<Activity, Error> {
+        if std::mem::take(&mut self.target_gone) {
+            self.look_at_targets(sink);
+        }
         loop {
-            while self.drain(BATCH, sink) > 0 {}
-            if self.tally().balanced() || Instant::now() >= until {
-                return;
+            if self.drain(BATCH, sink) > 0 {
+                return Ok(self.activity);
             }
-            std::thread::sleep(Duration::from_millis(1));
+            if !self.tally().balanced() && Instant::now() < self.settled_by {
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+            if self.activity.advance(Activity::Cooldown) {
+                let ran = self.run(Place::End);
+                self.settled_by = Instant::now() + STRAGGLERS;
+                if ran.is_ok() {
+                    continue;
+                }
+                self.tell_drops(sink);
+                self.activity.advance(Activity::Stopped);
+                return ran.map(|()| self.activity);
+            }
+            self.tell_drops(sink);
+            self.activity.advance(Activity::Stopped);
+            return Ok(self.activity);
         }
     }
 }

@@ -124,6 +124,11 @@ impl Target {
         }
     }
 
+    /// It runs no more, whether or not its end has been taken.
+    pub fn is_gone(&self) -> bool {
+        self.ended.is_some() || gone(&self.pidfd)
+    }
+
     pub fn has_ended(&self) -> bool {
         self.ended.is_some()
     }

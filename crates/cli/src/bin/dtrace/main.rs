@@ -1,7 +1,8 @@
 //! `dtrace`: gives the process's own streams to [`lkd_cli::run`] and takes the exit status from it.
 
 use lkd_cli::run::Screen;
-use std::io::{IsTerminal, stderr, stdout};
+use lkd_cli::stdout::Patient;
+use std::io::{IsTerminal, Write, stderr};
 use std::process::exit;
 
 fn main() {
@@ -12,5 +13,12 @@ fn main() {
     let mut messages = stderr();
     let terminal = messages.is_terminal();
     let screen = Screen { terminal, colour: terminal && std::env::var_os("NO_COLOR").is_none() };
-    exit(lkd_cli::run::dtrace(args, Box::new(stdout().lock()), &mut messages, screen).into());
+    let data: Box<dyn Write> = match Patient::stdout() {
+        Ok(out) => Box::new(out),
+        Err(e) => {
+            let _ = writeln!(messages, "dtrace: cannot write to standard output: {}", lkd_cli::reason(&e));
+            exit(lkd_cli::run::ERROR.into());
+        }
+    };
+    exit(lkd_cli::run::dtrace(args, data, &mut messages, screen).into());
 }
