@@ -19,6 +19,8 @@ pub enum What {
     NoBtf { builtin: &'static str, field: &'static str },
     /// A program of this kind cannot end in a tail call.
     LkdInFentry,
+    /// An action that acts on the probing thread, where that is dtrace itself.
+    OnDtrace(&'static str),
     /// The expression has more intermediate values than the 512 bytes of BPF stack hold.
     Stack { bytes: u32 },
     /// More temporary strings than a scratch slot holds.
@@ -44,6 +46,9 @@ impl fmt::Display for CodegenError {
             }
             What::LkdInFentry => {
                 f.write_str("lkd() cannot be called from an fentry or fexit program (no tail calls there); the probe must be attached by kprobe")
+            }
+            What::OnDtrace(action) => {
+                write!(f, "{action} in a BEGIN, END or tick probe would act on dtrace itself, whose thread runs these: call it in a probe of the thread that is meant, or in profile-N")
             }
             What::Stack { bytes } => {
                 write!(f, "needs {bytes} bytes of BPF stack, the kernel gives 512: split the expression into several assignments")

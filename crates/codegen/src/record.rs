@@ -81,6 +81,7 @@ pub enum NamePart {
 #[repr(u32)]
 pub enum Fault {
     BadAddr = 1,
+    IllOp = 3,
     DivZero = 4,
     NoScratch = 5,
     BadStack = 9,

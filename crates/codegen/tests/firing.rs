@@ -430,6 +430,29 @@ fn signals_and_stacks() {
 }
 
 #[test]
+fn a_signal_that_the_kernel_refuses_is_a_fault() {
+    let mut r = Rig::new(
+        "#pragma D option destructive
+         syscall::lseek:entry { trace(1); raise(arg0); trace(2); }",
+    );
+    r.enter("lseek", [65, 0, 0]);
+    assert_eq!(r.machine.signals, [65]);
+    assert_eq!(r.out(), format!("error c0 a2 f{} v{:#x}", Fault::IllOp as u32, -22i64));
+}
+
+#[test]
+fn no_signal_where_dtrace_itself_would_get_it() {
+    for probe in ["BEGIN", "END", "tick-1s"] {
+        for action in ["raise(9)", "stop()"] {
+            let text = format!("#pragma D option destructive\n{probe} {{ {action}; }}");
+            let (program, bounds) = script::script("test.d", text.as_bytes());
+            let e = compile(&program, &bounds, &env()).expect_err(&text).to_string();
+            assert!(e.contains("act on dtrace itself") && e.contains(&action[..4]), "{e}");
+        }
+    }
+}
+
+#[test]
 fn cookies_name_the_probe() {
     let mut r =
         Rig::new("fbt::vfs_read:entry, fbt::vfs_write:entry { printf(\"%d %d %d\", id, arg1, arg5); }");

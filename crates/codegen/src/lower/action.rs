@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::expr::imm;
-use super::func::{Cold, ColdKind, Gen, Mem};
+use super::func::{Cold, ColdKind, Gen, Held, Mem};
 use crate::abi::{self, Counter, State as Activity};
 use crate::asm::Label;
 use crate::env::Place;
@@ -87,18 +87,35 @@ impl Gen<'_> {
             ActionKind::Exit(e) => self.exit_action(fields.first(), e),
             ActionKind::Lkd(e) => self.lkd(e),
             ActionKind::Raise(e) => {
+                self.not_to_ourselves("raise()")?;
                 self.effect();
                 let r = self.value(e)?;
                 self.move_to(r, R1);
-                self.call_void(helper::SEND_SIGNAL);
+                self.send_signal();
                 Ok(())
             }
             ActionKind::Stop => {
+                self.not_to_ourselves("stop()")?;
                 self.effect();
                 self.asm.int(R1, SIGSTOP);
-                self.call_void(helper::SEND_SIGNAL);
+                self.send_signal();
                 Ok(())
             }
+        }
+    }
+
+    /// Sends the signal in r1; one that the kernel refuses (no such signal, a thread that takes none) is an illegal operation.
+    fn send_signal(&mut self) {
+        let r = self.call(helper::SEND_SIGNAL);
+        self.fault_if(Cond::Ne, r, 0, Fault::IllOp, Some(Held::Reg(r)));
+        self.free(r);
+    }
+
+    /// The programs of BEGIN, END and tick probes are run by dtrace's own thread.
+    fn not_to_ourselves(&self, action: &'static str) -> Result<()> {
+        match self.g.place {
+            Place::Begin | Place::End | Place::User => Err(self.fail(What::OnDtrace(action))),
+            _ => Ok(()),
         }
     }
 

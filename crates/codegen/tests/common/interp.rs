@@ -449,7 +449,8 @@ impl Machine {
             }
             helper::SEND_SIGNAL => {
                 self.signals.push(a[0]);
-                0
+                // EINVAL
+                if a[0] > 64 { -22i64 as u64 } else { 0 }
             }
             helper::GET_ATTACH_COOKIE => self.cookie,
             helper::GET_FUNC_ARG => {
