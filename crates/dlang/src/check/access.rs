@@ -131,9 +131,9 @@ impl Checker<'_> {
         let diag = Diag::new(Tag::OpSou, span, text);
         let diag = match self.types.target(t).filter(|_| op == ".") {
             Some(to) if self.types.composite(to).is_some() => diag.help("it is a pointer: use ->"),
-            _ if matches!(self.types.base(t), Kind::Void) && !self.types.has_btf() => {
-                diag.note("this kernel has no BTF, so its structures are not known")
-            }
+            _ if matches!(self.types.base(t), Kind::Void) && !self.types.has_btf() => diag.note(
+                "no BTF of this kernel could be read (see lkd doctor), so its structures are not known",
+            ),
             _ => diag,
         };
         Err(self.report(diag))

@@ -153,7 +153,7 @@ impl Checker<'_> {
         let diag = if self.types.has_btf() {
             diag
         } else {
-            diag.note("this kernel has no BTF (CONFIG_DEBUG_INFO_BTF), so only C's and the script's own types are known")
+            diag.note("no BTF of this kernel could be read (see lkd doctor), so only C's and the script's own types are known")
         };
         Err(self.report(diag))
     }

@@ -5,6 +5,8 @@
 
 use super::*;
 use lkd_kernel::probes::NewProbe;
+use std::io;
+use std::path::Path;
 
 pub struct Dtrace;
 
@@ -28,4 +30,19 @@ impl Provider for Dtrace {
 /// The words for a provider that has nothing to offer.
 pub(super) fn absent(provider: &str, reason: impl ToString, remedy: &str) -> Absence {
     Absence { provider: provider.to_owned(), reason: reason.to_string(), remedy: remedy.to_owned() }
+}
+
+/// The words for a list of the kernel's that cannot be read: root is not told to be root.
+pub(super) fn cannot_read(provider: &str, path: &Path, e: &io::Error) -> Absence {
+    let reason = format!("cannot read {}: {}", path.display(), crate::sys::reason(e));
+    let forbidden = e.kind() == io::ErrorKind::PermissionDenied;
+    let remedy = match (forbidden, rustix::process::geteuid().is_root()) {
+        (true, true) => {
+            "root is refused too: kernel lockdown or a container's policy forbids it; ask `dmesg | grep -i lockdown`, \
+             boot without lockdown, or run outside the container"
+        }
+        (true, false) => "run as root",
+        (false, _) => "",
+    };
+    absent(provider, reason, remedy)
 }

@@ -4,7 +4,7 @@
 //! D names: `fbt:MODULE:FUNCTION:entry` and `:return`. The functions are those that ftrace can patch; where several share a name
 //! only the first counts, because the kernel attaches by name. Compiler-made parts (`.isra.0`, `.cold`) are left out.
 
-use super::dtrace::absent;
+use super::dtrace::{absent, cannot_read};
 use super::*;
 use crate::sys::{self, PerfType, ProgShape};
 use lkd_kernel::btf::{Btf, Kind, TypeId};
@@ -194,13 +194,7 @@ impl Provider for Fbt<'_> {
                 "boot a kernel with CONFIG_DYNAMIC_FTRACE",
             ));
         }
-        let text = fs::read_to_string(&list).map_err(|e| {
-            absent(
-                "fbt",
-                format!("cannot read {}: {}", list.display(), crate::sys::reason(&e)),
-                "run as root",
-            )
-        })?;
+        let text = fs::read_to_string(&list).map_err(|e| cannot_read("fbt", &list, &e))?;
         if !self.facts.ways().any() {
             return Err(absent(
                 "fbt",

@@ -5,6 +5,7 @@
 
 use super::dtrace::absent;
 use super::*;
+use crate::facts::FactError;
 use lkd_kernel::btf::{Btf, Kind, TypeId};
 use lkd_kernel::probes::NewProbe;
 use std::sync::Arc;
@@ -20,6 +21,11 @@ impl<'f> RawTracepoints<'f> {
     pub fn new(facts: &'f Facts) -> Self {
         RawTracepoints { facts }
     }
+}
+
+/// The words for a provider that needs the kernel's types.
+pub(super) fn no_types(provider: &str, e: &FactError) -> Absence {
+    absent(provider, format!("cannot read {} ({}): {}", e.what, e.path, e.why), e.cure)
 }
 
 /// The function type behind a `btf_trace_` typedef (a pointer to it), and how many arguments it has after the `void *`.
@@ -74,7 +80,7 @@ impl Provider for RawTracepoints<'_> {
         if !is_time("rawtp", desc, catalog) {
             return Ok(());
         }
-        let btf = self.facts.btf().map_err(|e| absent("rawtp", format!("cannot read {}", e.what), e.cure))?;
+        let btf = self.facts.btf().map_err(|e| no_types("rawtp", &e))?;
         add_all(btf, "vmlinux", catalog)?;
         for module in modules() {
             let types: Option<Arc<Btf>> = self.facts.module_btf(&module);

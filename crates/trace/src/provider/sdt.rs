@@ -4,7 +4,7 @@
 //! D names: `sdt:SUBSYSTEM::EVENT` (`sdt:sched::sched_switch`). The events of `syscalls` are no tracepoints; that is what the
 //! provider `syscall` is for.
 
-use super::dtrace::absent;
+use super::dtrace::{absent, cannot_read};
 use super::*;
 use lkd_kernel::probes::NewProbe;
 use std::fs;
@@ -40,13 +40,7 @@ impl Provider for Sdt<'_> {
             return Err(absent("sdt", reason, &format!("{remedy}; rawtp has the same tracepoints")));
         };
         let list = tracefs.join("available_events");
-        let text = fs::read_to_string(&list).map_err(|e| {
-            absent(
-                "sdt",
-                format!("cannot read {}: {}", list.display(), crate::sys::reason(&e)),
-                "run as root",
-            )
-        })?;
+        let text = fs::read_to_string(&list).map_err(|e| cannot_read("sdt", &list, &e))?;
         let mut events: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once(':')).collect();
         events.retain(|(subsystem, _)| !NOT_TRACEPOINTS.contains(subsystem));
         events.sort_unstable();

@@ -4,8 +4,8 @@
 //! D names: `syscall:vmlinux:NAME:entry` and `:return`, NAME as in the kernel's tracepoints (`newfstat`, `openat`). A kernel has
 //! a call if it has the function that the call enters. Its BTF says so in a few milliseconds (kallsyms would take ten times as
 //! long), with two turns: of the calls without arguments, whose function ignores its parameter, BTF leaves most out; and a few
-//! calls that were configured out have their stub there, so they are listed and only ever fail. Without BTF kallsyms answers
-//! (a stub is a weak symbol there), without both the architecture's whole table is offered.
+//! calls that were configured out have their stub there, so they are listed and only ever fail. Without BTF there is no provider:
+//! its program could not tell 32-bit tasks apart.
 
 use super::dtrace::absent;
 use super::*;
@@ -26,20 +26,19 @@ impl<'f> Syscalls<'f> {
     }
 
     /// The calls that this kernel has, in order of number.
-    fn present(&self) -> Vec<&'static Syscall> {
-        let has: Box<dyn Fn(&Syscall) -> bool> = if let Ok(btf) = self.facts.btf() {
-            let names: HashSet<&str> = btf.funcs().filter_map(|f| f.name.strip_prefix(ENTRY)).collect();
-            Box::new(move |call| {
-                names.contains(call.name) || (call.nargs == 0 && call.nr <= LAST_UNCONDITIONAL)
-            })
-        } else if let Ok(symbols) = self.facts.symbols() {
-            let strong = symbols.functions().filter(|s| s.kind != b'W' && s.kind != b'w');
-            let names: HashSet<&str> = strong.filter_map(|s| s.name.strip_prefix(ENTRY)).collect();
-            Box::new(move |call| names.contains(call.name))
-        } else {
-            Box::new(|_| true)
-        };
-        x86_64::all().iter().filter(|call| has(call)).collect()
+    fn present(&self) -> Result<Vec<&'static Syscall>, Absence> {
+        let btf = self.facts.btf().map_err(|e| rawtp::no_types("syscall", &e))?;
+        if self.facts.task_offsets().thread_status.is_none() {
+            return Err(absent(
+                "syscall",
+                "the kernel's types do not tell where a task says that it is a 32-bit one (task_struct.thread_info.status)",
+                "boot a kernel with CONFIG_THREAD_INFO_IN_TASK",
+            ));
+        }
+        let names: HashSet<&str> = btf.funcs().filter_map(|f| f.name.strip_prefix(ENTRY)).collect();
+        let has =
+            |call: &&Syscall| names.contains(call.name) || (call.nargs == 0 && call.nr <= LAST_UNCONDITIONAL);
+        Ok(x86_64::all().iter().filter(has).collect())
     }
 }
 
@@ -60,7 +59,7 @@ impl Provider for Syscalls<'_> {
         if !is_time("syscall", desc, catalog) {
             return Ok(());
         }
-        for call in self.present() {
+        for call in self.present()? {
             let entry = Site::SyscallEntry { nr: call.nr, nargs: call.nargs };
             for (name, site) in [("entry", entry), ("return", Site::SyscallReturn { nr: call.nr })] {
                 let probe =
