@@ -180,10 +180,12 @@ fn cpu_list(text: &str) -> Vec<u32> {
 }
 
 /// What is missing to trace at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Privileges {
-    /// Names of capabilities; empty when lockdown is the reason.
+    /// Names of capabilities; empty when something else is the reason.
     pub missing: Vec<&'static str>,
+    /// The capabilities are there, but of a user namespace only.
+    pub user_namespace: bool,
     pub lockdown: bool,
 }
 
@@ -197,6 +199,12 @@ impl fmt::Display for Privileges {
                 self.missing.join(", ")
             );
         }
+        if self.user_namespace {
+            return f.write_str(
+                "DTrace requires additional privileges: this is a user namespace, whose root may not trace the kernel \
+                 (run as root outside it)",
+            );
+        }
         f.write_str(
             "kernel lockdown is in mode \"confidentiality\", which forbids programs to read kernel memory \
              (boot without lockdown=confidentiality; Secure Boot alone sets \"integrity\", which is enough)",
@@ -208,16 +216,18 @@ impl std::error::Error for Privileges {}
 
 /// May this process trace? Asked before anything is loaded, so that the answer names what is missing.
 pub fn privileges() -> Result<(), Privileges> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = rustix::thread::capabilities(None).map_or(0, |all| all.effective.bits());
+    // where it cannot be read nothing is known; the kernel then says no by itself
     let lockdown = fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
-    judge(effective_capabilities(&status), lockdown.contains("[confidentiality]"))
+    let namespace = fs::read_link("/proc/self/ns/user").unwrap_or_default();
+    judge(effective, is_user_namespace(&namespace.to_string_lossy()), lockdown.contains("[confidentiality]"))
 }
 
 const CAP_SYS_ADMIN: u32 = 21;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
 
-fn judge(capabilities: u64, lockdown: bool) -> Result<(), Privileges> {
+fn judge(capabilities: u64, user_namespace: bool, lockdown: bool) -> Result<(), Privileges> {
     let has = |bit: u32| capabilities >> bit & 1 == 1;
     // CAP_SYS_ADMIN includes the two; CAP_BPF + CAP_PERFMON alone cannot use BTF ids or probe user memory writes (raise)
     let missing: Vec<&'static str> = if has(CAP_SYS_ADMIN) {
@@ -226,12 +236,16 @@ fn judge(capabilities: u64, lockdown: bool) -> Result<(), Privileges> {
         let wanted = [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON"), (CAP_SYS_ADMIN, "CAP_SYS_ADMIN")];
         wanted.iter().filter(|(bit, _)| !has(*bit)).map(|(_, name)| *name).collect()
     };
-    if missing.is_empty() && !lockdown { Ok(()) } else { Err(Privileges { missing, lockdown }) }
+    if missing.is_empty() && !user_namespace && !lockdown {
+        Ok(())
+    } else {
+        Err(Privileges { missing, user_namespace, lockdown })
+    }
 }
 
-fn effective_capabilities(status: &str) -> u64 {
-    let line = status.lines().find_map(|l| l.strip_prefix("CapEff:"));
-    line.and_then(|v| u64::from_str_radix(v.trim(), 16).ok()).unwrap_or(0)
+/// The number of the namespace that the machine starts with is part of the kernel's interface (`PROC_USER_INIT_INO`).
+fn is_user_namespace(link: &str) -> bool {
+    link.starts_with("user:[") && link != "user:[4026531837]"
 }
 
 /// Is `path` there? An error that is not "no such file" counts as yes: then reading it will tell the reason.
@@ -254,11 +268,20 @@ mod tests {
 
     #[test]
     fn missing_capabilities_are_named() {
-        assert_eq!(judge(u64::MAX, false), Ok(()));
-        assert_eq!(judge(1 << CAP_SYS_ADMIN, false), Ok(()));
-        let none = judge(effective_capabilities("Name:\tx\nCapEff:\t0000000000000000\n"), false).unwrap_err();
+        assert_eq!(judge(u64::MAX, false, false), Ok(()));
+        assert_eq!(judge(1 << CAP_SYS_ADMIN, false, false), Ok(()));
+        let none = judge(0, false, false).unwrap_err();
         assert_eq!(none.missing, ["CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN"]);
         assert!(none.to_string().contains("CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN missing"));
-        assert!(judge(u64::MAX, true).unwrap_err().to_string().contains("lockdown"));
+        assert!(judge(u64::MAX, false, true).unwrap_err().to_string().contains("lockdown"));
+        assert!(judge(u64::MAX, true, false).unwrap_err().to_string().contains("user namespace"));
+    }
+
+    #[test]
+    fn the_first_user_namespace_has_a_fixed_number() {
+        let table = [("user:[4026531837]", false), ("user:[4026532222]", true), ("", false)];
+        for (link, want) in table {
+            assert_eq!(is_user_namespace(link), want, "{link}");
+        }
     }
 }
