@@ -14,7 +14,7 @@ use lkd_dlang::source::Sources;
 use lkd_dlang::span::Span;
 use lkd_kernel::probes::{Absence, Catalog, ProbeDesc, ProbeId};
 use lkd_trace::facts::Facts;
-use lkd_trace::provider::Providers;
+use lkd_trace::provider::{self, Providers};
 
 /// A program that may run, and the probes that its descriptions were looked up in.
 pub struct Compiled {
@@ -68,7 +68,7 @@ pub fn compile(
     let mut absences = Vec::new();
     // the compiler's own `dtrace:::ERROR` clauses need the first provider
     for desc in std::iter::once(ProbeDesc::new("dtrace", "", "", "")).chain(descriptions(&script)) {
-        absences.extend(catalog.fill(&providers.rows(), &desc));
+        absences.extend(providers.fill(&desc, &mut catalog));
     }
     let known = Known { catalog: &catalog, absences: &absences, facts };
     let d_facts = DFacts {
@@ -86,21 +86,30 @@ pub fn compile(
     };
     let (program, mut diags) = check(&script, sources, &d_facts, options);
     if !diags.is_empty() {
-        diags.iter_mut().for_each(|d| explain_absence(d, &absences));
+        diags.iter_mut().for_each(|d| explain_absence(d, &absences, &providers));
         return Err(Failure::Diags(diags));
     }
     Ok(Compiled { program, catalog, absences })
 }
 
-/// A description that matches nothing because its provider cannot be served here says why.
-fn explain_absence(diag: &mut Diag, absences: &[Absence]) {
+/// A description that matches nothing because its provider cannot be served here, is not built or is none at all says so.
+fn explain_absence(diag: &mut Diag, absences: &[Absence], providers: &Providers<'_>) {
     if diag.tag != Tag::PdescZero {
         return;
     }
     let named = |a: &&Absence| diag.message.contains(&format!(" {}:", a.provider));
     if let Some(a) = absences.iter().find(named) {
-        diag.notes.push(format!("the provider {} is absent here: {}", a.provider, a.reason));
+        let unbuilt = provider::unbuilt(&a.provider).is_some();
+        diag.notes.push(match unbuilt {
+            true => a.reason.clone(),
+            false => format!("the provider {} is absent here: {}", a.provider, a.reason),
+        });
         diag.help = Some(a.remedy.clone()).filter(|r| !r.is_empty());
+    } else if diag.help.is_none() {
+        let written = diag.message.split(' ').find_map(|word| word.split_once(':')).map(|(name, _)| name);
+        if let Some(name) = written.filter(|name| providers.is_unknown(name)) {
+            diag.notes.push(format!("there is no provider {name}; there are {}", providers.names()));
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub fn list(
     let mut listing = Listing::default();
     rows::header(&mut listing.rows);
     for desc in &descs {
-        let absences = catalog.fill(&providers.rows(), desc);
+        let absences = providers.fill(desc, &mut catalog);
         let before = listing.rows.len();
         for probe in catalog.matches(desc) {
             rows::row(&probe, &mut listing.rows);
@@ -47,21 +47,26 @@ pub fn list(
             }
         }
         if listing.rows.len() == before && !inputs.is_empty() {
-            listing.unmatched.push(unmatched(desc, &absences, &catalog));
+            listing.unmatched.push(unmatched(desc, &absences, &catalog, &providers));
         }
     }
     Ok(listing)
 }
 
 /// Why nothing matched, and what was perhaps meant.
-fn unmatched(desc: &ProbeDesc, absences: &[Absence], catalog: &Catalog) -> String {
+fn unmatched(desc: &ProbeDesc, absences: &[Absence], catalog: &Catalog, providers: &Providers<'_>) -> String {
     let mut text = format!("failed to match {desc}: No probe matches description");
+    let mut told = false;
     for a in absences.iter().filter(|a| a.provider == desc.provider) {
-        text += &format!("\n  {}: {}; {}", a.provider, a.reason, a.remedy);
+        let remedy = if a.remedy.is_empty() { String::new() } else { format!("; {}", a.remedy) };
+        text += &format!("\n  {}: {}{remedy}", a.provider, a.reason);
+        told = true;
     }
     let near = catalog.nearest(desc, 3);
     if !near.is_empty() {
         text += &format!("\n  did you mean {}?", near.join(", "));
+    } else if !told && providers.is_unknown(&desc.provider) {
+        text += &format!("\n  there is no provider {}; there are {}", desc.provider, providers.names());
     }
     text
 }

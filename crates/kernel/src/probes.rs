@@ -13,6 +13,7 @@ mod nearest;
 mod site;
 
 pub use catalog::{Absence, Catalog, CatalogFull, NewProbe, Provider};
+pub use nearest::is_near;
 pub use site::{ArgPlace, Errno, Site, Via};
 
 use std::fmt;

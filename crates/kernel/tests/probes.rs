@@ -228,6 +228,8 @@ fn near_names_are_suggested_in_the_form_that_was_written() {
         Some("syscall::newfstat:entry"),
         "a program's name for it"
     );
+    assert_eq!(first("syscall::lseek:enter").as_deref(), Some("syscall::lseek:entry"), "a word for the same");
+    assert_eq!(first("syscall::lseek:exit").as_deref(), Some("syscall::lseek:return"));
     assert_eq!(first("syscall::umount2:").as_deref(), Some("syscall::umount:"));
     assert_eq!(first(":::BEGUN").as_deref(), Some(":::BEGIN"));
     assert_eq!(first("syscall:vmlinus:read:entry").as_deref(), Some("syscall:vmlinux:read:entry"));

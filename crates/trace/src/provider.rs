@@ -14,7 +14,7 @@ pub mod syscall;
 use crate::facts::Facts;
 use lkd_codegen::Place;
 use lkd_kernel::glob::Glob;
-use lkd_kernel::probes::{Absence, Catalog, Probe, ProbeDesc, Provider, Site, Via};
+use lkd_kernel::probes::{Absence, Catalog, Probe, ProbeDesc, Provider, Site, Via, is_near};
 
 /// All providers of this build, over one machine's facts.
 pub struct Providers<'f> {
@@ -43,10 +43,90 @@ impl<'f> Providers<'f> {
         vec![&self.dtrace, &self.syscall, &self.profile, &self.rawtp, &self.sdt, &self.fbt]
     }
 
+    /// Asks for a description's probes ([`Catalog::fill`]). Of a provider that nobody has, those of a like name are asked, so
+    /// that [`Catalog::nearest`] finds what was perhaps meant.
+    pub fn fill(&self, desc: &ProbeDesc, catalog: &mut Catalog) -> Vec<Absence> {
+        let rows = self.rows();
+        let mut absences = catalog.fill(&rows, desc);
+        if desc.id.is_none() && self.is_unknown(&desc.provider) {
+            match unbuilt(&desc.provider) {
+                Some(absence) => absences.push(absence),
+                None => {
+                    for row in rows.iter().filter(|row| is_near(&desc.provider, row.name())) {
+                        catalog.fill(&rows, &ProbeDesc::new(row.name(), "", "", ""));
+                    }
+                }
+            }
+        }
+        absences
+    }
+
+    /// Does a description's provider field mean none of them?
+    pub fn is_unknown(&self, provider: &str) -> bool {
+        let glob = Glob::new(provider);
+        !self.rows().iter().any(|row| glob.matches(row.name()))
+    }
+
+    /// What can be said of a provider's name that is none: the names that there are.
+    pub fn names(&self) -> String {
+        self.rows().iter().map(|row| row.name()).collect::<Vec<_>>().join(", ")
+    }
+
     /// Every provider that this kernel cannot serve, why, and what would help.
     pub fn reasons(&self) -> Vec<Absence> {
         let mut catalog = Catalog::new();
         catalog.fill(&self.rows(), &ProbeDesc::default())
+    }
+}
+
+/// Providers that DTrace has and this version has not, and where else to look for what they tell.
+const UNBUILT: &[(&str, &str)] = &[
+    ("cpc", "profile-N samples by time"),
+    ("fpuinfo", ""),
+    ("io", "rawtp:::block_rq_issue and rawtp:::block_rq_complete are near"),
+    ("ip", "rawtp:::net_dev_queue and rawtp:::netif_receive_skb are near"),
+    ("lockstat", "rawtp:::contention_begin and rawtp:::contention_end are near"),
+    ("mib", ""),
+    ("nfsv3", ""),
+    ("nfsv4", ""),
+    ("plockstat", "syscall::futex:entry shows who waits"),
+    (
+        "proc",
+        "rawtp:::sched_process_fork, sched_process_exec, sched_process_exit and signal_deliver are near",
+    ),
+    ("sched", "rawtp:::sched_switch, sched_wakeup and their kin are near (sdt:sched:: lists them)"),
+    ("sysinfo", ""),
+    ("tcp", "rawtp:::inet_sock_set_state and rawtp:::tcp_probe are near"),
+    ("udp", "rawtp:::udp_fail_queue_rcv_skb is near"),
+    ("udplite", ""),
+    ("usdt", ""),
+    ("vminfo", "rawtp:::mm_page_alloc and rawtp:::page_fault_user are near"),
+];
+
+/// Why a provider of DTrace's that is not built here has nothing, by the name that a description gives.
+pub fn unbuilt(name: &str) -> Option<Absence> {
+    let pid = name.strip_prefix("pid").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    let near = if pid { "" } else { UNBUILT.iter().find(|(own, _)| *own == name)?.1 };
+    let of_users = if pid || name == "usdt" { " (probes in user processes)" } else { "" };
+    let reason = format!("provider {name}{of_users} is not built in this version of lkd");
+    Some(dtrace::absent(name, reason, near))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_built_is_told_from_what_is_misspelt() {
+        for name in ["pid", "pid123", "proc", "io", "usdt"] {
+            assert!(unbuilt(name).is_some_and(|a| a.reason.contains("not built")), "{name}");
+        }
+        for name in ["pids", "prok", "", "*", "syscall"] {
+            assert_eq!(unbuilt(name), None, "{name}");
+        }
+        let facts = Facts::new();
+        let providers = Providers::new(&facts);
+        assert!(UNBUILT.iter().all(|(name, _)| providers.is_unknown(name)), "built, and said not to be");
     }
 }
 

@@ -23,6 +23,17 @@ impl Wanted {
         }
     }
 
+    /// The same for a probe's own name: `enter` or `exit` cannot be told by letters alone.
+    fn distance_of_end(&self, name: &str) -> Option<usize> {
+        let Wanted::Name(wanted) = self else { return self.distance(name) };
+        let same_end = match name {
+            "entry" => ["enter", "begin", "start", "call"].contains(&wanted.as_str()),
+            "return" => ["exit", "leave", "end", "ret"].contains(&wanted.as_str()),
+            _ => false,
+        };
+        if same_end { Some(1) } else { self.distance(name) }
+    }
+
     /// How far a name is from what is wanted, if it is near at all.
     fn distance(&self, name: &str) -> Option<usize> {
         match self {
@@ -44,9 +55,12 @@ impl Catalog {
             [&desc.provider, &desc.module, &desc.function, &desc.name].map(|field| Wanted::new(field));
         let mut found: HashMap<String, usize> = HashMap::new();
         for probe in self.iter() {
-            let far = [(&provider, probe.provider), (&name, probe.name), (&module, probe.module)];
-            let far = far.into_iter().try_fold(0, |sum, (wanted, own)| Some(sum + wanted.distance(own)?));
-            let Some(far) = far else { continue };
+            let far = [
+                provider.distance(probe.provider),
+                name.distance_of_end(probe.name),
+                module.distance(probe.module),
+            ];
+            let Some(far) = far.into_iter().sum::<Option<usize>>() else { continue };
             let alias = alias(&probe).and_then(|alias| function.distance(alias));
             let Some(by_function) = function.distance(probe.function).into_iter().chain(alias).min() else {
                 continue;
@@ -78,6 +92,11 @@ fn spell(desc: &ProbeDesc, probe: &Probe<'_>) -> String {
         field(&desc.function, probe.function),
         field(&desc.name, probe.name)
     )
+}
+
+/// Was `name` perhaps meant by `wanted`?
+pub fn is_near(wanted: &str, name: &str) -> bool {
+    near(wanted, name).is_some()
 }
 
 /// How far `name` is from `wanted`: changed letters, or letters around it. `None` when they have too little in common.
