@@ -178,6 +178,12 @@ impl Checker<'_> {
         let Kind::Array { elem, .. } = *self.types.base(v.t) else { return v };
         match v.e.kind {
             ExprKind::Mem(address) => Val { e: *address, t: self.types.ptr(elem), place: Place::None },
+            ExprKind::Comma(first, second) => {
+                let second = self.decay(Val { e: *second, t: v.t, place: Place::None });
+                let (ty, t, span) = (second.e.ty, second.t, v.e.span);
+                let kind = ExprKind::Comma(first, Box::new(second.e));
+                Val { e: expr(kind, ty, span), t, place: Place::None }
+            }
             _ => v,
         }
     }
