@@ -41,7 +41,7 @@ use value::Val;
 /// Expressions inside expressions; the parser has a limit of its own, this one keeps the stack ours.
 const MAX_DEPTH: u32 = 160;
 /// Operators in a row, `a + b + …`, and the depth of a finished expression.
-const MAX_CHAIN: usize = 800;
+const MAX_CHAIN: usize = crate::parse::MAX_CHAIN as usize;
 /// Nodes that one statement may grow to; only inlines that use inlines get near.
 const MAX_NODES: u32 = 1 << 16;
 /// Variables of one scope.

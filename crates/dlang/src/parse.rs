@@ -1,9 +1,9 @@
 //! The grammar of D by recursive descent: a text in, the tree and what was wrong out. It never fails and never hangs.
 //!
 //! A production that cannot go on reports why and returns [`Failed`]; only loops over items, statements and members catch it,
-//! skip to where their next element may begin, and so find the next mistake. Three things bound the work: nesting of
-//! everything, left-leaning chains included, ends at [`MAX_DEPTH`] (trees can be walked and dropped on a small stack), the
-//! text is abandoned after [`MAX_ERRORS`], and every loop consumes a token or ends.
+//! skip to where their next element may begin, and so find the next mistake. Four things bound the work: nesting of everything
+//! ends at [`MAX_DEPTH`], chains of operators at [`MAX_CHAIN`] (trees can be walked and dropped on a small stack), the text is
+//! abandoned after [`MAX_ERRORS`], and every loop consumes a token or ends.
 //!
 //! The files: `outer` what stands at a script's top level, `probe` the descriptions, `clause` predicates and statements,
 //! `expr` operators, `primary` what they are applied to, `decl` declarations, `declarator` what C puts around a name, `pragma`
@@ -28,8 +28,10 @@ use crate::span::Span;
 use crate::token::{Punct, Tok, Token};
 use std::collections::HashSet;
 
-/// The highest tree that the parser makes.
+/// Constructs inside constructs.
 pub const MAX_DEPTH: u32 = 160;
+/// Operators of the same kind in a row, `a + b + …`, which is a tree as high; those of chains inside chains are added up.
+pub const MAX_CHAIN: u32 = 800;
 /// After so many mistakes a text is not D, and more of them help nobody.
 pub const MAX_ERRORS: usize = 20;
 
@@ -73,6 +75,7 @@ fn run(sources: &Sources, file: u16, context: &Context<'_>, kind: SpecKind, need
         kind,
         need_body,
         depth: 0,
+        height: 0,
         open: Vec::new(),
         in_predicate: false,
         stopped: false,
@@ -119,6 +122,8 @@ struct Parser<'a> {
     kind: SpecKind,
     need_body: bool,
     depth: u32,
+    /// Operators on the longest way down what has been parsed of the chain at hand.
+    height: u32,
     /// The brackets that are open in the expression at hand, as what closes them.
     open: Vec<Punct>,
     in_predicate: bool,
@@ -226,7 +231,19 @@ impl Parser<'_> {
         if self.depth <= MAX_DEPTH {
             return Ok(());
         }
-        let message = format!("nested more than {MAX_DEPTH} levels deep");
+        self.too_much(format!("nested more than {MAX_DEPTH} levels deep"))
+    }
+
+    /// One operator more in a chain.
+    fn longer(&mut self) -> Parse<()> {
+        self.height += 1;
+        if self.height <= MAX_CHAIN {
+            return Ok(());
+        }
+        self.too_much(format!("expression has more than {MAX_CHAIN} operators in a row"))
+    }
+
+    fn too_much(&mut self, message: String) -> Parse<()> {
         self.report(Diag::new(Tag::Nest, self.tok.span, message).label("the text is read to here"));
         self.stop();
         Err(Failed)

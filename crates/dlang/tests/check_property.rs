@@ -361,6 +361,13 @@ proptest! {
     }
 }
 
+/// Found by the property above: an array behind a comma is a pointer too.
+#[test]
+fn an_array_behind_a_comma_decays() {
+    let text = "fbt::vfs_read:entry { trace(pid ? (1, curthread->comm) : (2, curthread->comm)); }";
+    invariants::hold(&compile(text).expect("pointers meet"));
+}
+
 #[test]
 fn deep_and_long_expressions_end() {
     let nested = format!("BEGIN {{ trace({}1{}); }}", "-(".repeat(2000), ")".repeat(2000));
@@ -373,6 +380,19 @@ fn deep_and_long_expressions_end() {
     invariants::hold(&deepest.expect("a few levels are not too deep"));
     let long = format!("BEGIN {{ trace({}1); }}", "pid + ".repeat(100));
     invariants::hold(&compile(&long).expect("a hundred terms are few"));
+    for op in ["+", "||", "&&", "-"] {
+        let longest = format!("BEGIN {{ trace({}1); }}", format!("pid {op} ").repeat(800));
+        invariants::hold(&compile(&longest).expect("a generated chain"));
+        let longer = format!("BEGIN {{ trace({}1); }}", format!("pid {op} ").repeat(801));
+        assert!(compile(&longer).expect_err("too long").iter().all(|d| d.tag == Tag::Nest));
+    }
+    // Chains inside chains, a few hundred each, may not add up to a tree that the stack cannot hold.
+    let nested = format!(
+        "BEGIN {{ trace({}1{}); }}",
+        "strlen((".repeat(60),
+        format!("{})", "+ pid".repeat(700)).repeat(60)
+    );
+    assert!(compile(&nested).is_err());
     // Each inline doubles the one before it: 2^40 terms, if anything built them.
     let mut doubling = String::from("inline int a0 = pid;\n");
     for i in 1..=40 {

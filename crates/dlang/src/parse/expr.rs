@@ -129,28 +129,32 @@ impl Parser<'_> {
         Ok(Expr { kind: ExprKind::Ternary { cond: Box::new(cond), then, els }, span })
     }
 
+    /// `height` meanwhile is that of the chain at hand; what came before it beside it is put back.
     fn binary(&mut self, min: u8) -> Parse<Expr> {
+        let beside = std::mem::take(&mut self.height);
         let left = self.cast()?;
-        match self.tok.tok {
-            Tok::Punct(punct) if binary_op(punct).is_some() => self.binary_after(left, min),
-            _ => Ok(left),
-        }
+        let all = match self.tok.tok {
+            Tok::Punct(punct) if binary_op(punct).is_some() => self.binary_after(left, min)?,
+            _ => left,
+        };
+        self.height = self.height.max(beside);
+        Ok(all)
     }
 
     fn binary_after(&mut self, mut left: Expr, min: u8) -> Parse<Expr> {
-        let depth = self.depth;
         while let Tok::Punct(punct) = self.tok.tok {
             let Some((op, tightness)) = binary_op(punct).filter(|(_, t)| *t >= min) else { break };
             if op == BinaryOp::Div && self.slash_ends_predicate()? {
                 break;
             }
-            self.enter()?;
             self.bump();
+            self.enter()?;
             let right = self.binary(tightness + 1)?;
+            self.depth -= 1;
+            self.longer()?;
             let span = left.span.to(right.span);
             left = Expr { kind: ExprKind::Binary(op, Box::new(left), Box::new(right)), span };
         }
-        self.depth = depth;
         Ok(left)
     }
 
