@@ -168,14 +168,15 @@ impl Asm {
             moved.push(moved[moved.len() - 1] + u32::from(r));
         }
         let target = |label: &Label| self.labels.get(label.0).copied().flatten().unwrap_or(0);
+        let whole = moved[reached.len()] as usize;
         for (from, label) in self.fixups.iter().filter(|(from, _)| reached[*from]) {
             let to = moved[target(label)];
             let by = i64::from(to) - (i64::from(moved[*from]) + 1);
             let insn = &mut self.insns[*from];
             match insn.op {
-                CALL => insn.imm = i32::try_from(by).map_err(|_| TooFar(*from))?,
+                CALL => insn.imm = i32::try_from(by).map_err(|_| TooFar(whole))?,
                 op if op & 7 == ST => insn.imm = to as i32,
-                _ => insn.off = i16::try_from(by).map_err(|_| TooFar(*from))?,
+                _ => insn.off = i16::try_from(by).map_err(|_| TooFar(whole))?,
             }
         }
         let keep = |insn: u32| reached.get(insn as usize).copied().unwrap_or(false);

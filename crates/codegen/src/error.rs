@@ -28,7 +28,7 @@ pub enum What {
     /// A record that the ring cannot hold.
     RecordSize { bytes: u32, most: u32 },
     /// More instructions between a jump and its target than a BPF jump reaches.
-    TooLong { insns: usize },
+    TooLong { of: &'static str, insns: usize },
     /// A key of an associative array that the kernel's hash maps cannot hold.
     KeySize { bytes: u32, most: u32 },
     /// The checker lets it pass, but there is no code for it.
@@ -59,8 +59,9 @@ impl fmt::Display for CodegenError {
             What::RecordSize { bytes, most } => {
                 write!(f, "its record has {bytes} bytes, the buffer takes at most {most}: lower strsize or raise bufsize")
             }
-            What::TooLong { insns } => {
-                write!(f, "becomes {insns} BPF instructions, too many for one program: split the script")
+            What::TooLong { of, insns } => {
+                write!(f, "the clauses of {of} become one program of {insns} BPF instructions, and a jump in it reaches 32767: \
+                           give {of} fewer or shorter clauses, or split the script in two")
             }
             What::KeySize { bytes, most } => {
                 write!(f, "an array's key has {bytes} bytes, at most {most} are possible: lower strsize")

@@ -105,7 +105,7 @@ fn a_jump_too_far_is_an_error() {
     }
     asm.bind(end);
     asm.exit();
-    assert_eq!(asm.finish().unwrap_err(), TooFar(0));
+    assert_eq!(asm.finish().unwrap_err(), TooFar(40_002));
 }
 
 #[test]

@@ -209,7 +209,7 @@ impl<'a> Gen<'a> {
         let done = done.map_err(|TooFar(insns)| CodegenError {
             clause: None,
             span: None,
-            what: What::TooLong { insns },
+            what: What::TooLong { of: self.g.spoken(), insns },
         })?;
         Ok(Prog {
             name: self.g.name.clone(),

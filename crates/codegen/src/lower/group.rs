@@ -90,6 +90,22 @@ impl Group<'_> {
         }
     }
 
+    /// Its probes, in people's words.
+    pub fn spoken(&self) -> &'static str {
+        match self.place {
+            Place::Begin => "BEGIN",
+            Place::End => "END",
+            Place::Error => "ERROR",
+            Place::SysEnter { .. } => "syscall:::entry",
+            Place::SysExit { .. } => "syscall:::return",
+            Place::RawTp { .. } => "these tracepoints",
+            Place::PerfEvent => "profile-N",
+            Place::User => "tick-N",
+            Place::Fentry { .. } | Place::Kprobe => "fbt:::entry",
+            Place::Fexit { .. } | Place::Kretprobe => "fbt:::return",
+        }
+    }
+
     pub fn dispatch(&self) -> Dispatch {
         match (self.place, self.bounds.as_slice()) {
             (Place::SysEnter { .. } | Place::SysExit { .. }, _) => Dispatch::Table,
