@@ -19,7 +19,8 @@ impl fmt::Display for CppError {
             CppError::Start(name, e) => {
                 write!(
                     f,
-                    "failed to run the preprocessor '{name}': {e} (install cpp, or name another one in DTRACE_CPP)"
+                    "failed to run the preprocessor '{name}': {} (install cpp, or name another one in DTRACE_CPP)",
+                    crate::reason(e)
                 )
             }
             CppError::Refused { file, said } => write!(f, "failed to preprocess {file}: {}", said.trim_end()),
@@ -30,8 +31,14 @@ impl fmt::Display for CppError {
 impl std::error::Error for CppError {}
 
 /// The preprocessed `text` of `file`; `args` are the `-D`, `-U`, `-I`, `-H` of the command line. Line marks (`# 3 "x.h"`) stay
-/// in, so that diagnostics name the right file.
-pub fn preprocess(program: &str, file: &str, text: &str, args: &[String]) -> Result<String, CppError> {
+/// in, so that diagnostics name the right file. The second text is what it said although all went well: warnings, and with `-H`
+/// the files that it read.
+pub fn preprocess(
+    program: &str,
+    file: &str,
+    text: &str,
+    args: &[String],
+) -> Result<(String, String), CppError> {
     let start = |e| CppError::Start(program.to_string(), e);
     let mut child = Command::new(program)
         .args(["-xc", "-nostdinc", "-D__SUNW_D=1", "-D__SUNW_D_VERSION=0x01001000"])
@@ -55,11 +62,12 @@ pub fn preprocess(program: &str, file: &str, text: &str, args: &[String]) -> Res
         child.wait_with_output()
     })
     .map_err(start)?;
+    // it reads from a pipe, and does not know the file's name
+    let said = String::from_utf8_lossy(&output.stderr).replace("<stdin>", file);
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
         return Err(CppError::Refused { file: file.to_string(), said });
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok((String::from_utf8_lossy(&output.stdout).into_owned(), said))
 }
 
 #[cfg(test)]
@@ -68,14 +76,17 @@ mod tests {
 
     #[test]
     fn definitions_reach_the_text() {
-        let text = preprocess("cpp", "x.d", "BEGIN { exit(STATUS); }\n", &["-DSTATUS=7".into()]).unwrap();
+        let (text, said) =
+            preprocess("cpp", "x.d", "#warning careful\nBEGIN { exit(STATUS); }\n", &["-DSTATUS=7".into()])
+                .unwrap();
         assert!(text.contains("exit(7)"), "{text}");
+        assert!(said.starts_with("x.d:1:") && said.contains("careful"), "{said}");
     }
 
     #[test]
     fn a_missing_preprocessor_is_named() {
         let e = preprocess("no-such-cpp", "x.d", "", &[]).unwrap_err();
-        assert!(e.to_string().contains("no-such-cpp"));
+        assert!(e.to_string().contains("no-such-cpp") && !e.to_string().contains("os error"), "{e}");
     }
 
     #[test]

@@ -67,29 +67,40 @@ impl Preprocessor {
     }
 }
 
-/// Reads everything that is to be compiled.
+/// Reads everything that is to be compiled. The last text is what the preprocessor said.
 ///
 /// # Errors
 /// A sentence: which file could not be read and why, or what the preprocessor said.
-pub fn read(args: &Args, preprocessor: Option<&Preprocessor>) -> Result<(Sources, Vec<Input>), String> {
+pub fn read(
+    args: &Args,
+    preprocessor: Option<&Preprocessor>,
+) -> Result<(Sources, Vec<Input>, String), String> {
     let mut sources = Sources::new();
     let mut inputs = Vec::new();
+    let mut warnings = String::new();
     for request in &args.requests {
         let (kind, text) = match request.kind {
             RequestKind::Script => (SourceKind::File, script(&request.text)?),
             _ => (SourceKind::CommandLine, request.text.clone().into_bytes()),
         };
         let text = match preprocessor.filter(|_| request.kind == RequestKind::Script) {
-            Some(p) => cpp::preprocess(&p.program, &request.text, &String::from_utf8_lossy(&text), &p.args)
-                .map_err(|e| e.to_string())?
-                .into_bytes(),
+            Some(p) => {
+                let text = String::from_utf8_lossy(&text);
+                let (text, said) =
+                    cpp::preprocess(&p.program, &request.text, &text, &p.args).map_err(|e| e.to_string())?;
+                warnings += &said;
+                text.into_bytes()
+            }
             None => text,
         };
         let file = sources.add(Source::new(request.text.clone(), kind, text));
         inputs.push(Input { request: request.clone(), file });
     }
-    Ok((sources, inputs))
+    Ok((sources, inputs, warnings))
 }
+
+/// What some editors put before UTF-8; nobody sees it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 fn script(path: &str) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
@@ -99,6 +110,10 @@ fn script(path: &str) -> Result<Vec<u8>, String> {
         std::fs::File::open(path).and_then(|mut f| f.read_to_end(&mut text))
     };
     match done {
+        Ok(_) if text.starts_with(BYTE_ORDER_MARK) => Err(format!(
+            "failed to compile script {}: it begins with a byte order mark, which D does not know: save it as UTF-8 without one",
+            shown(path)
+        )),
         Ok(_) => Ok(text),
         Err(e) => Err(format!("failed to open {}: {}", shown(path), crate::reason(&e))),
     }

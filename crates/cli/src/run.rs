@@ -305,7 +305,10 @@ impl Run<'_, '_> {
 
     fn sources(&mut self, options: &Options) -> Done<(Sources, Vec<Input>)> {
         let preprocessor = Preprocessor::of(self.args, options, std::env::var("DTRACE_CPP").ok());
-        input::read(self.args, preprocessor.as_ref()).map_err(|why| self.fail(&why))
+        let (sources, inputs, said) =
+            input::read(self.args, preprocessor.as_ref()).map_err(|why| self.fail(&why))?;
+        self.out.detail(&said);
+        Ok((sources, inputs))
     }
 
     fn open_output(&mut self) -> Done<()> {
