@@ -1,6 +1,7 @@
 //! Kernel stacks: one frame a line, as ``module`symbol+0x12``, without the frames of the tracing itself.
 
 use crate::facts::Facts;
+use lkd_kernel::symbols::Symbols;
 
 /// DTrace's `stackindent`.
 pub const INDENT: u32 = 14;
@@ -13,11 +14,19 @@ pub fn print(pcs: &[u8], frames: u32, indent: u32, facts: &Facts, out: &mut Vec<
     let ours = |pc: &u64| {
         symbols.and_then(|s| s.by_addr(*pc)).is_some_and(|at| is_tracing(at.symbol.module, at.symbol.name))
     };
-    for pc in pcs.take_while(|&pc| pc != 0).skip_while(ours).take(frames as usize) {
+    for (n, pc) in pcs.take_while(|&pc| pc != 0).skip_while(ours).take(frames as usize).enumerate() {
         out.extend(std::iter::repeat_n(b' ', indent as usize));
-        out.extend_from_slice(name(pc, facts).as_bytes());
+        let text = symbols.filter(|_| n > 0).and_then(|s| return_address(pc, s));
+        out.extend_from_slice(text.unwrap_or_else(|| name(pc, facts)).as_bytes());
         out.push(b'\n');
     }
+}
+
+/// A caller is where its call stands, not where it would go on: behind a call that never returns the next function begins.
+fn return_address(pc: u64, symbols: &Symbols) -> Option<String> {
+    let mut at = symbols.by_addr(pc.checked_sub(1)?)?;
+    at.offset += 1;
+    Some(at.to_string())
 }
 
 /// The address in words, or as a number when nothing is known of it.
@@ -79,6 +88,15 @@ mod tests {
         ] {
             assert_eq!(is_tracing(module, name), ours, "{name}");
         }
+    }
+
+    #[test]
+    fn a_caller_is_the_function_of_the_call() {
+        let text = "ffffffff81000000 T start_kernel\nffffffff81000040 T clear_bss\n";
+        let symbols = Symbols::parse(text).unwrap();
+        let caller = |pc| return_address(pc, &symbols).unwrap();
+        assert_eq!(caller(0xffff_ffff_8100_0040), "vmlinux`start_kernel+0x40", "behind a call of panic()");
+        assert_eq!(caller(0xffff_ffff_8100_0044), "vmlinux`clear_bss+0x4");
     }
 
     #[test]
