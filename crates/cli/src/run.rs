@@ -7,6 +7,7 @@ use crate::live::LiveDump;
 use crate::output::Output;
 use crate::{header, list, signals};
 use lkd_codegen::object::Object;
+use lkd_dlang::diag::{Diag, Tag};
 use lkd_dlang::options::{Opt, Options};
 use lkd_dlang::program::Program;
 use lkd_dlang::source::Sources;
@@ -130,12 +131,12 @@ impl Run<'_, '_> {
         }
         if self.args.compile_only {
             if self.args.disassemble {
-                let object = self.generate(&compiled.program, &binding, &facts)?;
+                let object = self.generate(&compiled.program, &binding, &facts, &sources)?;
                 self.disassemble(&object);
             }
             return Ok(SUCCESS);
         }
-        self.enable(&compiled, &binding, &facts, targets, &inputs)
+        self.enable(&compiled, &binding, &facts, targets, &sources, &inputs)
     }
 
     /// Everything that needs the kernel's consent.
@@ -145,15 +146,21 @@ impl Run<'_, '_> {
         binding: &Binding,
         facts: &Facts,
         targets: Vec<Target>,
+        sources: &Sources,
         inputs: &[Input],
     ) -> Done<u8> {
         let program = &compiled.program;
         if program.destructive.is_some() && !program.options.flag(Opt::Destructive) {
             return Err(self.fail("could not enable tracing: Destructive actions not allowed"));
         }
+        for (opt, most, unit) in LOWERED {
+            if let Some(name) = program.options.number(*opt).filter(|n| n > most).and_then(|_| opt.name()) {
+                self.out.notice(&format!("option {name} lowered to {most} {unit}, the most there is"));
+            }
+        }
         self.bpflog = program.options.flag(Opt::Bpflog);
         self.open_output()?;
-        let object = self.generate(program, binding, facts)?;
+        let object = self.generate(program, binding, facts, sources)?;
         if self.args.disassemble {
             self.disassemble(&object);
         }
@@ -259,13 +266,28 @@ impl Run<'_, '_> {
         }
     }
 
-    fn generate(&mut self, program: &Program, binding: &Binding, facts: &Facts) -> Done<Object> {
+    fn generate(
+        &mut self,
+        program: &Program,
+        binding: &Binding,
+        facts: &Facts,
+        sources: &Sources,
+    ) -> Done<Object> {
         let mut env = facts.env(bind::needs_task(program), ring_bytes(&program.options, facts));
         if let Some(bytes) = program.options.number(Opt::Dynvarsize) {
-            env.dynvar_bytes = bytes.min(u64::from(u32::MAX)) as u32;
+            env.dynvar_bytes = bytes.min(DYNVAR_MOST) as u32;
         }
-        lkd_codegen::compile(program, &binding.bound, &env)
-            .map_err(|e| self.fail(&format!("could not enable tracing: {e}")))
+        if let Some(bytes) = program.options.number(Opt::Scratchsize) {
+            env.copyin_bytes = bytes.min(u64::from(u32::MAX)) as u32;
+        }
+        lkd_codegen::compile(program, &binding.bound, &env).map_err(|e| {
+            let told = self.fail(&format!("could not enable tracing: {e}"));
+            if let Some(span) = e.span {
+                let place = Diag::new(Tag::Limit, span, e.what.to_string());
+                self.out.detail(&place.draw(sources, self.colour));
+            }
+            told
+        })
     }
 
     fn matched(&mut self, inputs: &[Input], program: &Program, binding: &Binding) {

@@ -23,7 +23,7 @@ pub enum What {
     OnDtrace(&'static str),
     /// The expression has more intermediate values than the 512 bytes of BPF stack hold.
     Stack { bytes: u32 },
-    /// More temporary strings than a scratch slot holds.
+    /// More temporary strings, copied memory and structures than a scratch slot holds.
     Scratch { bytes: u32, most: u32 },
     /// A record that the ring cannot hold.
     RecordSize { bytes: u32, most: u32 },
@@ -40,7 +40,13 @@ impl fmt::Display for CodegenError {
         if let Some((_, line)) = self.clause {
             write!(f, "clause at line {line}: ")?;
         }
-        match &self.what {
+        self.what.fmt(f)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             What::NoBtf { builtin, field } => {
                 write!(f, "{builtin} needs the place of {field}, which this kernel's BTF does not tell")
             }
@@ -54,17 +60,17 @@ impl fmt::Display for CodegenError {
                 write!(f, "needs {bytes} bytes of BPF stack, the kernel gives 512: split the expression into several assignments")
             }
             What::Scratch { bytes, most } => {
-                write!(f, "needs {bytes} bytes for strings at a time, at most {most} are possible: lower strsize or split the clause")
+                write!(f, "needs {bytes} bytes of temporary memory at a time (strings, copyin(), structures), at most {most} are possible: lower strsize, copy less or split the clause")
             }
             What::RecordSize { bytes, most } => {
-                write!(f, "its record has {bytes} bytes, the buffer takes at most {most}: lower strsize or raise bufsize")
+                write!(f, "its record has {bytes} bytes, the buffer takes at most {most}: lower strsize, trace less at a time or raise bufsize")
             }
             What::TooLong { of, insns } => {
                 write!(f, "the clauses of {of} become one program of {insns} BPF instructions, and a jump in it reaches 32767: \
                            give {of} fewer or shorter clauses, or split the script in two")
             }
             What::KeySize { bytes, most } => {
-                write!(f, "an array's key has {bytes} bytes, at most {most} are possible: lower strsize")
+                write!(f, "an array's key has {bytes} bytes, at most {most} are possible: lower strsize (each string in a key takes that much), or leave a part out")
             }
             What::Unsupported(what) => write!(f, "{what} cannot be compiled to BPF yet"),
         }
