@@ -101,7 +101,8 @@ pub struct Args {
     pub verbose: bool,
     pub disassemble: bool,
     pub output: Option<String>,
-    pub command: Option<String>,
+    /// `-c`, each of which is started.
+    pub commands: Vec<String>,
     pub pids: Vec<i32>,
     /// `-C`, and what it passes to cpp.
     pub cpp: bool,
@@ -123,7 +124,7 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Args, UsageError>
         verbose: false,
         disassemble: false,
         output: None,
-        command: None,
+        commands: Vec::new(),
         pids: Vec::new(),
         cpp: false,
         cpp_args: Vec::new(),
@@ -215,7 +216,7 @@ fn valued(letter: char, value: String, out: &mut Args) -> Result<(), UsageError>
         'i' => request(RequestKind::Id),
         's' => request(RequestKind::Script),
         'b' => out.options.push(("bufsize".into(), Some(value))),
-        'c' => out.command = Some(value),
+        'c' => out.commands.push(value),
         'D' | 'I' | 'U' => out.cpp_args.push(format!("-{letter}{value}")),
         'o' => out.output = Some(value),
         'p' => {
@@ -229,7 +230,9 @@ fn valued(letter: char, value: String, out: &mut Args) -> Result<(), UsageError>
             Some((name, v)) => out.options.push((name.into(), Some(v.into()))),
             None => out.options.push((value, None)),
         },
-        // -L names D libraries, of which there are none to load, -X chooses among C standards, which changes nothing here
+        // a C standard changes nothing here, one that is none is a mistake all the same
+        'X' => out.options.push(("stdc".into(), Some(value))),
+        // -L names D libraries, of which there are none to load
         _ => {}
     }
     Ok(())

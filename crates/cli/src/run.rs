@@ -316,9 +316,9 @@ impl Run<'_, '_> {
     }
 
     fn targets(&mut self) -> Done<Vec<Target>> {
-        let command = self.args.command.iter().map(|c| Target::start(c));
+        let commands = self.args.commands.iter().map(|c| Target::start(c));
         let pids = self.args.pids.iter().map(|p| Target::grab(*p as u32));
-        command.chain(pids).collect::<Result<_, _>>().map_err(|e| self.fail(&e.to_string()))
+        commands.chain(pids).collect::<Result<_, _>>().map_err(|e| self.fail(&e.to_string()))
     }
 
     fn options(&mut self) -> Done<Options> {
