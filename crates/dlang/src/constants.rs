@@ -15,6 +15,11 @@ pub fn find(name: &str) -> Option<i32> {
     table.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
 }
 
+/// The name of a signal: `SIGKILL`.
+pub fn signal(number: i32) -> Option<&'static str> {
+    SIGNALS.iter().find(|(_, value)| *value == number).map(|(name, _)| *name)
+}
+
 /// Every name, for suggestions.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ERRORS.iter().chain(SIGNALS).chain(FAULTS).map(|(name, _)| *name)

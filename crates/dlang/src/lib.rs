@@ -8,7 +8,7 @@
 
 pub mod ast;
 pub mod check;
-mod constants;
+pub mod constants;
 pub mod diag;
 pub mod facts;
 pub mod format;

@@ -1,6 +1,7 @@
 //! What a session hands out.
 
 use lkd_codegen::record::{Data, ErrorRecord};
+use lkd_dlang::constants;
 
 /// One thing that happened, borrowed from the ring where it is a record.
 #[derive(Debug)]
@@ -31,7 +32,10 @@ impl TargetEnd {
         match self {
             TargetEnd::Unknown | TargetEnd::Exited(0) => format!("pid {pid} has exited"),
             TargetEnd::Exited(status) => format!("pid {pid} exited with status {status}"),
-            TargetEnd::Killed(signal) => format!("pid {pid} terminated by signal {signal}"),
+            TargetEnd::Killed(signal) => match constants::signal(signal) {
+                Some(name) => format!("pid {pid} terminated by {name}"),
+                None => format!("pid {pid} terminated by signal {signal}"),
+            },
         }
     }
 }

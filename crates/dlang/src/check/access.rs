@@ -284,9 +284,10 @@ impl Checker<'_> {
     }
 
     fn find_symbol(&mut self, module: Option<&str>, name: &str, span: Span) -> R<Symbol> {
+        let written = module;
         let module = module.filter(|m| *m != "vmlinux" && *m != "genunix" && *m != "unix");
         let Some(address) = (self.facts.symbol_addr)(module, name) else {
-            let text = format!("failed to resolve {}: Unknown symbol name", quoted(module, name));
+            let text = format!("failed to resolve {}: Unknown symbol name", quoted(written, name));
             let diag = Diag::new(Tag::IdentUndef, span, text).note(
                 "kernel symbols are those of /proc/kallsyms; data is there with CONFIG_KALLSYMS_ALL only",
             );
