@@ -28,6 +28,14 @@ pub const USAGE: u8 = 2;
 /// The ring's default size: what a reader that looks every few milliseconds needs for some three million records a second.
 const RING: u64 = 16 << 20;
 const RING_MOST: u64 = 1 << 30;
+const DYNVAR_MOST: u64 = u32::MAX as u64;
+/// What is taken of an option that asks for more, and in what.
+const LOWERED: &[(Opt, u64, &str)] = &[
+    (Opt::Bufsize, RING_MOST, "bytes"),
+    (Opt::Dynvarsize, DYNVAR_MOST, "bytes"),
+    (Opt::Stackframes, 127, "frames"),
+    (Opt::Stackindent, 1024, "columns"),
+];
 
 /// The run failed and the user knows why.
 pub(crate) struct Told;

@@ -22,6 +22,12 @@ macro_rules! options {
     };
 }
 
+impl Opt {
+    pub fn name(self) -> Option<&'static str> {
+        TABLE.get(self as usize).map(|row| row.name)
+    }
+}
+
 /// One option.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -89,7 +95,7 @@ options! {
     Verbose "verbose" Flag "", Unbuilt "show the compiled program";
     Empty "empty" Flag "", Unbuilt "allow a script without clauses";
     Bpflog "bpflog" Flag "", Both "show the verifier's log of a rejected program";
-    Tree "tree" Number "0", CommandLine "show the program at a stage of the compiler";
+    Tree "tree" Number "0", Unbuilt "show the program at a stage of the compiler";
     Cpp "cpp" Flag "", CommandLine "run the C preprocessor over the script first";
     Cpppath "cpppath" Text "", CommandLine "the C preprocessor";
     Cpphdrs "cpphdrs" Flag "", CommandLine "list the files that the C preprocessor includes";
@@ -143,7 +149,7 @@ options! {
     Preallocate "preallocate" Size "", Idle "memory taken in advance";
     Procfspath "procfspath" Text "", Unbuilt "where procfs is";
     Quietresize "quietresize" Flag "", Idle "do not tell of shrunk buffers";
-    Scratchsize "scratchsize" Size "256", Idle "scratch memory of a probe";
+    Scratchsize "scratchsize" Size "256", Both "most bytes of a copyin() whose size is computed";
     Setenv "setenv" Text "", Unbuilt "environment of -c's command";
     Specsize "specsize" Size "4m", Idle "speculation buffer per CPU";
     Stdc "stdc" Text "", Idle "the C standard of the preprocessor";
@@ -172,6 +178,10 @@ pub enum OptionError {
     Name(Option<&'static str>),
     /// The value does not follow the kind.
     Value(Kind),
+    /// It does, and is smaller or larger than what there is.
+    Range(u64, u64),
+    /// A text that is none of those that mean something; what does.
+    Form(&'static str),
     /// The command line only.
     Context,
     /// Known, not built.
@@ -182,7 +192,9 @@ impl std::fmt::Display for OptionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             OptionError::Name(_) => "Invalid option name",
-            OptionError::Value(_) => "Invalid value for specified option",
+            OptionError::Value(_) | OptionError::Range(..) | OptionError::Form(_) => {
+                "Invalid value for specified option"
+            }
             OptionError::Context => "Option cannot be used from within a D program",
             OptionError::Unbuilt => "Option is not built in this version",
         })
@@ -197,6 +209,8 @@ impl OptionError {
         match self {
             OptionError::Name(near) => near.map(|n| format!("did you mean `{n}`?")),
             OptionError::Value(kind) => Some(format!("the value is {}", kind.form())),
+            OptionError::Range(least, most) => Some(format!("the value is from {least} to {most}")),
+            OptionError::Form(form) => Some(format!("the value is {form}")),
             OptionError::Context => Some("give it to dtrace as -x".into()),
             OptionError::Unbuilt => None,
         }
@@ -229,6 +243,54 @@ pub fn row(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|r| r.name == name)
 }
 
+/// What the kind alone does not say of a value.
+fn limits(opt: Opt, value: &Value) -> Result<(), OptionError> {
+    let range = match opt {
+        Opt::Strsize => Some((2, 65536)),
+        // more is lowered, and said to be
+        Opt::Stackframes => Some((1, 65536)),
+        Opt::Scratchsize => Some((1, 16384)),
+        _ => None,
+    };
+    match (range, value) {
+        (Some((least, most)), Value::Number(n)) if !(least..=most).contains(n) => {
+            return Err(OptionError::Range(least, most));
+        }
+        _ => {}
+    }
+    let Value::Text(text) = value else { return Ok(()) };
+    match opt {
+        Opt::Version if !is_known_version(text) => Err(OptionError::Form("a version of D up to 1.13: 1.6")),
+        Opt::Bufresize if !["auto", "manual"].contains(&text.as_str()) => {
+            Err(OptionError::Form("one of auto, manual"))
+        }
+        Opt::Stdc if !["a", "c", "s", "t"].contains(&text.as_str()) => {
+            Err(OptionError::Form("one of a, c, s, t"))
+        }
+        Opt::Amin if !is_stability(text) => {
+            Err(OptionError::Form("name/data/class: Evolving/Evolving/Common"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `1.6`, `1.6.2`; nothing newer than what is understood.
+fn is_known_version(text: &str) -> bool {
+    let parts: Option<Vec<u32>> = text.split('.').map(|n| n.parse().ok()).collect();
+    parts.is_some_and(|p| matches!(p.as_slice(), [1, 0..=12] | [1, 0..=12, _] | [1, 13] | [1, 13, 0]))
+}
+
+fn is_stability(text: &str) -> bool {
+    const LEVELS: [&str; 8] =
+        ["Internal", "Private", "Obsolete", "External", "Unstable", "Evolving", "Stable", "Standard"];
+    const CLASSES: [&str; 6] = ["Unknown", "CPU", "Platform", "Group", "ISA", "Common"];
+    let has = |names: &[&str], word: &str| names.iter().any(|n| n.eq_ignore_ascii_case(word));
+    match text.split('/').collect::<Vec<_>>().as_slice() {
+        [name, data, class] => has(&LEVELS, name) && has(&LEVELS, data) && has(&CLASSES, class),
+        _ => false,
+    }
+}
+
 impl Options {
     /// Sets an option as written: `name` or `name=value`. A script does not override the command line; that is no error.
     ///
@@ -248,9 +310,7 @@ impl Options {
         if row.opt == Opt::Bufpolicy && value != Value::Text("switch".into()) {
             return Err(OptionError::Unbuilt);
         }
-        if row.opt == Opt::Strsize && !matches!(value, Value::Number(2..=65536)) {
-            return Err(OptionError::Value(row.kind));
-        }
+        limits(row.opt, &value)?;
         if self.set.get(&row.opt).is_none_or(|(_, from)| *from <= origin) {
             self.set.insert(row.opt, (value, origin));
         }
@@ -322,12 +382,45 @@ mod tests {
     }
 
     #[test]
+    fn what_dtrace_takes_is_taken() {
+        let mut o = Options::default();
+        for (name, good) in [
+            ("version", "1.0"),
+            ("version", "1.6.3"),
+            ("version", "1.13"),
+            ("bufresize", "manual"),
+            ("amin", "Evolving/evolving/COMMON"),
+            ("stdc", "t"),
+            ("scratchsize", "8k"),
+        ] {
+            o.set(name, Some(good), Origin::CommandLine).expect(good);
+        }
+        assert_eq!(o.number(Opt::Scratchsize), Some(8192));
+    }
+
+    #[test]
     fn errors_say_which_kind() {
         let mut o = Options::default();
         let mut set = |n, v, from| o.set(n, v, from).expect_err("not settable");
         assert_eq!(set("quite", None, Origin::Script), OptionError::Name(Some("quiet")));
         assert_eq!(set("zzzzzzzz", None, Origin::Script), OptionError::Name(None));
         assert_eq!(set("bufsize", Some("4x"), Origin::Script), OptionError::Value(Kind::Size));
+        assert_eq!(set("strsize", Some("1m"), Origin::Script), OptionError::Range(2, 65536));
+        assert_eq!(set("stackframes", Some("0"), Origin::Script), OptionError::Range(1, 65536));
+        for (name, bad) in [
+            ("version", "99.9"),
+            ("version", "x"),
+            ("bufresize", "foo"),
+            ("amin", "foo"),
+            ("amin", "Stable/Stable/foo"),
+            ("stdc", "q"),
+        ] {
+            assert!(
+                matches!(set(name, Some(bad), Origin::CommandLine), OptionError::Form(_)),
+                "{name}={bad}"
+            );
+        }
+        assert_eq!(set("tree", Some("2"), Origin::CommandLine), OptionError::Unbuilt);
         assert_eq!(set("cpp", None, Origin::Script), OptionError::Context);
         assert_eq!(set("temporal", None, Origin::CommandLine), OptionError::Unbuilt);
         assert_eq!(set("aggsize", Some("lots"), Origin::Script), OptionError::Value(Kind::Size));
