@@ -220,7 +220,7 @@ impl<'a> Session<'a> {
         if !self.activity.advance(Activity::Warmup) {
             return Ok(());
         }
-        ring::publish(self.ctl.u64(abi::CTL_REALTIME as usize), sys::realtime_offset() as u64);
+        self.publish_realtime();
         self.run(Place::Begin)?;
         if self.state() != State::Inactive as u32 {
             return Ok(());
@@ -269,6 +269,7 @@ impl<'a> Session<'a> {
             self.look_at_targets(sink);
             if self.status_at.elapsed() >= STATUS {
                 self.status_at = Instant::now();
+                self.publish_realtime();
                 self.tell_drops(sink);
             }
             if self.stop || self.state() >= State::Draining as u32 {
@@ -339,6 +340,11 @@ impl<'a> Session<'a> {
     pub fn tally(&self) -> Tally {
         let lost = self.counters.total(DropKind::Principal) + self.counters.total(DropKind::Errors);
         Tally { made: self.counters.made(), delivered: self.delivered, dropped: lost + self.unreadable }
+    }
+
+    /// What walltimestamp adds to the time since boot. Clocks are set and machines sleep: once is not enough.
+    fn publish_realtime(&self) {
+        ring::publish(self.ctl.u64(abi::CTL_REALTIME as usize), sys::realtime_offset() as u64);
     }
 
     fn state(&self) -> u32 {
