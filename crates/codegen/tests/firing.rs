@@ -301,6 +301,20 @@ fn arrays_have_tuples_of_keys() {
 }
 
 #[test]
+fn a_variable_that_cannot_be_deleted_is_counted() {
+    let mut r = Rig::new("syscall::read:entry { a[arg0] = arg1; }");
+    r.enter("read", [1, 1, 0]);
+    r.enter("read", [2, 0, 0]);
+    assert_eq!(r.counter(Counter::DynvarDrops), 0, "what was not there is gone");
+    r.machine.busy = true;
+    r.enter("read", [1, 0, 0]);
+    assert_eq!(r.counter(Counter::DynvarDrops), 1);
+    r.machine.busy = false;
+    r.enter("read", [1, 0, 0]);
+    assert_eq!((r.counter(Counter::DynvarDrops), r.machine.hash("assoc_0").len()), (1, 0));
+}
+
+#[test]
 fn a_full_dynamic_variable_is_counted() {
     let mut r = Rig::new("syscall::read:entry { a[arg0] = 1; }");
     let most = r.object.map("assoc_0").unwrap().max_entries as u64;

@@ -18,6 +18,9 @@ pub(super) enum Slot {
     Dynamic(Dynamic, Mem),
 }
 
+/// `-ENOENT`
+const NO_ENTRY: i32 = -2;
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Dynamic {
     Thread(u32),
@@ -247,10 +250,17 @@ impl Gen<'_> {
         self.asm.bind(stored);
     }
 
+    /// Takes map[key] away. One that is not there is as good; one that the kernel cannot reach just now (we interrupted who holds
+    /// its bucket) stays, and is counted like an assignment without room.
     pub fn delete(&mut self, map: Dynamic, key: Mem) {
+        let gone = self.asm.label();
         self.asm.map(R1, &map.map());
         self.address(R2, key);
         self.call_void(helper::MAP_DELETE_ELEM);
+        self.asm.jump(Cond::Eq, true, R0, 0, gone);
+        self.asm.jump(Cond::Eq, true, R0, NO_ENTRY, gone);
+        self.count(&[(Counter::DynvarDrops, 1)]);
+        self.asm.bind(gone);
     }
 
     /// `global += delta` whose value nobody wants: one atomic instruction, exact on all CPUs. Done?

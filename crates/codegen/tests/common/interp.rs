@@ -50,6 +50,8 @@ pub struct Machine {
     /// Set when the program goes over into another one.
     pub tail: Option<(String, u32)>,
     pub signals: Vec<u64>,
+    /// Elements cannot be deleted just now.
+    pub busy: bool,
     pub steps: u64,
 }
 
@@ -73,6 +75,7 @@ impl Machine {
             task: 0,
             tail: None,
             signals: vec![],
+            busy: false,
             steps: 0,
         };
         for spec in &object.maps {
@@ -373,6 +376,8 @@ impl Machine {
                 let value = self.read(a[2], self.maps[map].spec.value_size as usize).unwrap();
                 if self.update(map, key, &value) { 0 } else { -7i64 as u64 }
             }
+            // EBUSY
+            helper::MAP_DELETE_ELEM if self.busy => -16i64 as u64,
             helper::MAP_DELETE_ELEM => {
                 let map = self.map_of(a[0]);
                 let key = self.read(a[1], self.maps[map].spec.key_size as usize).unwrap();
