@@ -84,7 +84,7 @@ options! {
     Bufresize "bufresize" Text "auto", Idle "whether buffers may be made smaller when memory is short";
     Switchrate "switchrate" Rate "1s", Idle "longest time between two reads of the buffers";
     Statusrate "statusrate" Rate "1s", Idle "how often drops are looked at";
-    Dynvarsize "dynvarsize" Size "1m", Both "space for thread-local variables and associative arrays";
+    Dynvarsize "dynvarsize" Size "1m", Both "space for each thread-local variable and each associative array";
     Stackframes "stackframes" Number "20", Both "most frames of stack()";
     Stackindent "stackindent" Number "14", Both "columns before a stack frame";
     Cpu "cpu" Number "", Unbuilt "trace on this CPU only";
