@@ -112,24 +112,6 @@ pub fn unbuilt(name: &str) -> Option<Absence> {
     Some(dtrace::absent(name, reason, near))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_built_is_told_from_what_is_misspelt() {
-        for name in ["pid", "pid123", "proc", "io", "usdt"] {
-            assert!(unbuilt(name).is_some_and(|a| a.reason.contains("not built")), "{name}");
-        }
-        for name in ["pids", "prok", "", "*", "syscall"] {
-            assert_eq!(unbuilt(name), None, "{name}");
-        }
-        let facts = Facts::new();
-        let providers = Providers::new(&facts);
-        assert!(UNBUILT.iter().all(|(name, _)| providers.is_unknown(name)), "built, and said not to be");
-    }
-}
-
 /// Is it time for a provider to list all its probes? That costs a reading of the kernel's types or lists, so not twice, and not
 /// for names that only others have: `BEGIN` and `tick-1s` alone are the most common probes of all.
 fn is_time(provider: &str, desc: &ProbeDesc, catalog: &Catalog) -> bool {
@@ -161,4 +143,22 @@ pub fn place(probe: &Probe<'_>, lkd: bool, fbt: fbt::Ways) -> Result<Place, Stri
             Via::Kprobe => Place::Kretprobe,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_built_is_told_from_what_is_misspelt() {
+        for name in ["pid", "pid123", "proc", "io", "usdt"] {
+            assert!(unbuilt(name).is_some_and(|a| a.reason.contains("not built")), "{name}");
+        }
+        for name in ["pids", "prok", "", "*", "syscall"] {
+            assert_eq!(unbuilt(name), None, "{name}");
+        }
+        let facts = Facts::new();
+        let providers = Providers::new(&facts);
+        assert!(UNBUILT.iter().all(|(name, _)| providers.is_unknown(name)), "built, and said not to be");
+    }
 }

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_caller_is_the_function_of_the_call() {
-        let text = "ffffffff81000000 T start_kernel\nffffffff81000040 T clear_bss\n";
+        let text = b"ffffffff81000000 T start_kernel\nffffffff81000040 T clear_bss\n";
         let symbols = Symbols::parse(text).unwrap();
         let caller = |pc| return_address(pc, &symbols).unwrap();
         assert_eq!(caller(0xffff_ffff_8100_0040), "vmlinux`start_kernel+0x40", "behind a call of panic()");
