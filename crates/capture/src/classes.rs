@@ -191,17 +191,35 @@ impl Structs {
         })
     }
 
-    /// What speaks against a free page of a CPU's own list: those are linked, to others, and nobody holds them.
-    fn doubt_free(&mut self, pfn: u64) -> Result<Option<Doubt>, Error> {
-        let failed = |error| Error::io(format!("reading the struct page of {pfn:#x}"), error);
-        let at = self.vmemmap.wrapping_add(pfn.wrapping_mul(self.size));
-        let mut refcount = [0; 4];
-        if self.peeker.read(at + self.refcount, &mut refcount).map_err(failed)? && refcount != [0; 4] {
+    /// What speaks against a free page of a CPU's own list: those are linked, to others, and nobody holds them. Under load
+    /// such pages come and go all the time: one that is held now was wrongly called free only if it is called so `again`,
+    /// and is held before and after.
+    fn doubt_free(&mut self, pfn: u64, again: Again<'_>) -> Result<Option<Doubt>, Error> {
+        if self.held(pfn)? && again(pfn)? == PageClass::Free && self.held(pfn)? {
             return Ok(Some(Doubt::Referenced));
         }
-        let next = self.peeker.word(at + self.lru).map_err(failed)?;
-        Ok((next == Some(at + self.lru)).then_some(Doubt::SelfLinked))
+        let lru = self.page(pfn) + self.lru;
+        let next = self.peeker.word(lru).map_err(|error| unreadable(pfn, error))?;
+        Ok((next == Some(lru)).then_some(Doubt::SelfLinked))
     }
+
+    fn held(&mut self, pfn: u64) -> Result<bool, Error> {
+        let mut refcount = [0; 4];
+        let at = self.page(pfn) + self.refcount;
+        let read = self.peeker.read(at, &mut refcount).map_err(|error| unreadable(pfn, error))?;
+        Ok(read && refcount != [0; 4])
+    }
+
+    fn page(&self, pfn: u64) -> u64 {
+        self.vmemmap.wrapping_add(pfn.wrapping_mul(self.size))
+    }
+}
+
+/// Classifies a page once more.
+type Again<'a> = &'a mut dyn FnMut(u64) -> Result<PageClass, Error>;
+
+fn unreadable(pfn: u64, error: std::io::Error) -> Error {
+    Error::io(format!("reading the struct page of {pfn:#x}"), error)
 }
 
 /// A page's answers from /proc: its flags, and how many mappings it has.
@@ -341,8 +359,9 @@ pub fn check(passes: u32) -> Result<Report, Error> {
             set(&ctl.units, first + group.len() as u64);
             classify_rest(ctl, || survey.run("lkd_classify"))?;
             let after = proc.answers(group)?;
-            for (unit, (before, after)) in group.iter().zip(before.iter().zip(&after)) {
+            for ((number, unit), (before, after)) in (first..).zip(group).zip(before.iter().zip(&after)) {
                 let classes = unit_classes(&survey, unit)?;
+                let mut again = |pfn| classify_again(&survey, number, unit, pfn);
                 let answers = before.iter().zip(after);
                 for ((pfn, class), (before, after)) in (unit.first..).zip(classes).zip(answers) {
                     if class == PageClass::Own {
@@ -350,7 +369,7 @@ pub fn check(passes: u32) -> Result<Report, Error> {
                     } else if before != after {
                         report.moving += 1;
                     } else {
-                        let doubt = doubt(&mut structs, pfn, class, *before)?;
+                        let doubt = doubt(&mut structs, &mut again, pfn, class, *before)?;
                         report.count(*before, doubt);
                         if let Some(doubt) = doubt {
                             *wrong.entry((pfn, Kernel::of(before.flags), class, doubt)).or_default() += 1;
@@ -370,13 +389,19 @@ pub fn check(passes: u32) -> Result<Report, Error> {
 }
 
 /// What speaks against our class of a page that did not change meanwhile.
-fn doubt(structs: &mut Structs, pfn: u64, class: PageClass, answer: Answer) -> Result<Option<Doubt>, Error> {
+fn doubt(
+    structs: &mut Structs,
+    again: Again<'_>,
+    pfn: u64,
+    class: PageClass,
+    answer: Answer,
+) -> Result<Option<Doubt>, Error> {
     let kind = Kernel::of(answer.flags);
     if let Some(doubt) = kind.doubt(class, answer) {
         return Ok(Some(doubt));
     }
     match (kind, class) {
-        (Kernel::Rest, PageClass::Free) => structs.doubt_free(pfn),
+        (Kernel::Rest, PageClass::Free) => structs.doubt_free(pfn, again),
         _ => Ok(None),
     }
 }
@@ -392,6 +417,19 @@ fn unmanaged() -> Result<u64, Error> {
     };
     let lacking = sum(&zones, "present ").saturating_sub(sum(&zones, "managed "));
     Ok(lacking + sum(&memory, "Unaccepted:") / 4)
+}
+
+/// The class that a page of a unit, the `number`th, has now.
+fn classify_again(survey: &Engine, number: u64, unit: &Unit, pfn: u64) -> Result<PageClass, Error> {
+    let ctl = survey.ctl()?;
+    set(&ctl.next_unit, number);
+    set(&ctl.units, number + 1);
+    classify_rest(ctl, || survey.run("lkd_classify"))?;
+    let classes = unit_classes(survey, unit)?;
+    classes
+        .get((pfn - unit.first) as usize)
+        .copied()
+        .ok_or_else(|| Error::Machine(format!("page frame {pfn:#x} is in no unit")))
 }
 
 /// The class of every page of a unit.
