@@ -31,7 +31,7 @@ fn compiled(facts: &Facts) -> Compiled {
     let words = ["-s".to_string(), seed().display().to_string()];
     let args = flags::parse(words).unwrap_or_else(|e| panic!("{}", e.0));
     let options = compile::options(&args).expect("no options");
-    let (sources, inputs) = input::read(&args, None).expect("the seed can be read");
+    let (sources, inputs, _) = input::read(&args, None).expect("the seed can be read");
     match compile::compile(&args, options, &sources, &inputs, None, facts) {
         Ok(compiled) => compiled,
         Err(compile::Failure::Said(why)) => panic!("{why}"),
