@@ -8,6 +8,8 @@
 //! would lose unseen. For them the proof is turned round: a class that leaves a page out must be borne out by what
 //! /proc/kpagecount, the page's other flags, or its struct page say.
 
+mod says;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
@@ -22,145 +24,11 @@ use crate::error::Error;
 use crate::live::Live;
 use crate::pass::classify_rest;
 use crate::peek::Peeker;
-
-/// What the kernel says of a page, of the things that it says anything about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kernel {
-    NoPage,
-    Hwpoison,
-    Offline,
-    Buddy,
-    Hugetlb,
-    Slab,
-    PageTable,
-    Anon,
-    File,
-    Reserved,
-    Rest,
-}
+use says::{Answer, Doubt, Kernel};
 
 const KPF_COMPOUND_TAIL: u32 = 16;
-/// LOCKED, UPTODATE, SWAPBACKED: a page of a file that is on no LRU list (it may wait for its turn in a CPU's batch) has one.
-const KPF_OF_FILES: u64 = 1 | 1 << 3 | 1 << 14;
 /// Units between two questions to the kernel.
 const GROUP: usize = 16;
-
-impl Kernel {
-    /// By the bits of include/uapi/linux/kernel-page-flags.h.
-    fn of(flags: u64) -> Kernel {
-        let has = |bit: u32| flags >> bit & 1 == 1;
-        if has(20) {
-            Kernel::NoPage
-        } else if has(19) {
-            Kernel::Hwpoison
-        } else if has(23) {
-            Kernel::Offline
-        } else if has(10) {
-            Kernel::Buddy
-        } else if has(17) {
-            Kernel::Hugetlb
-        } else if has(7) {
-            Kernel::Slab
-        } else if has(26) {
-            Kernel::PageTable
-        } else if has(32) {
-            Kernel::Reserved
-        } else if has(12) {
-            Kernel::Anon
-        } else if has(5) {
-            Kernel::File
-        } else {
-            Kernel::Rest
-        }
-    }
-
-    /// Whether our class says the same. Where the kernel says nothing, ours must be none that the kernel names.
-    fn agrees(self, class: PageClass) -> bool {
-        match self {
-            Kernel::NoPage | Kernel::Offline => class == PageClass::Offline,
-            Kernel::Hwpoison => class == PageClass::Hwpoison,
-            Kernel::Buddy => class == PageClass::Free,
-            Kernel::Hugetlb => class == PageClass::Hugetlb,
-            Kernel::Slab => class == PageClass::Slab,
-            Kernel::PageTable => class == PageClass::PageTable,
-            Kernel::Anon => class == PageClass::Anon,
-            Kernel::File => matches!(class, PageClass::FileCache | PageClass::FileMapped),
-            Kernel::Reserved => class == PageClass::Reserved,
-            Kernel::Rest => matches!(
-                class,
-                PageClass::OtherKernel
-                    | PageClass::RefcountZero
-                    // These need a proof of their own, see `doubt()`.
-                    | PageClass::Free
-                    | PageClass::FileCache
-                    | PageClass::FileMapped
-                    | PageClass::Offline
-                    | PageClass::Reserved
-            ),
-        }
-    }
-
-    /// What /proc says against our class.
-    fn doubt(self, class: PageClass, answer: Answer) -> Option<Doubt> {
-        if !self.agrees(class) {
-            return Some(Doubt::Kind);
-        }
-        if self != Kernel::Rest {
-            return None;
-        }
-        match class {
-            PageClass::Free | PageClass::RefcountZero | PageClass::Offline if answer.mapped > 0 => {
-                Some(Doubt::Mapped)
-            }
-            PageClass::FileCache | PageClass::FileMapped if answer.flags & KPF_OF_FILES == 0 => {
-                Some(Doubt::NoFile)
-            }
-            PageClass::Offline | PageClass::Reserved => Some(Doubt::Managed),
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Kernel::NoPage => "no page",
-            Kernel::Hwpoison => "hwpoison",
-            Kernel::Offline => "offline",
-            Kernel::Buddy => "buddy",
-            Kernel::Hugetlb => "hugetlb",
-            Kernel::Slab => "slab",
-            Kernel::PageTable => "page table",
-            Kernel::Anon => "anonymous",
-            Kernel::File => "file",
-            Kernel::Reserved => "reserved",
-            Kernel::Rest => "(nothing)",
-        }
-    }
-}
-
-/// What speaks against a class that leaves a page out, of a page of which the kernel names no kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Doubt {
-    /// The kernel names another kind.
-    Kind,
-    Mapped,
-    Referenced,
-    SelfLinked,
-    NoFile,
-    Managed,
-}
-
-impl Doubt {
-    fn name(self) -> &'static str {
-        match self {
-            Doubt::Kind => "it says so itself",
-            Doubt::Mapped => "they are mapped",
-            Doubt::Referenced => "they have references",
-            Doubt::SelfLinked => "they are linked to themselves, hence on no list",
-            Doubt::NoFile => "nothing about them is a file's",
-            Doubt::Managed => "there are not that many pages that no allocator manages",
-        }
-    }
-}
 
 /// Reads struct pages, by the running kernel's own layout.
 struct Structs {
@@ -220,13 +88,6 @@ type Again<'a> = &'a mut dyn FnMut(u64) -> Result<PageClass, Error>;
 
 fn unreadable(pfn: u64, error: std::io::Error) -> Error {
     Error::io(format!("reading the struct page of {pfn:#x}"), error)
-}
-
-/// A page's answers from /proc: its flags, and how many mappings it has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Answer {
-    flags: u64,
-    mapped: u64,
 }
 
 /// One line of the table.
@@ -488,41 +349,6 @@ impl Proc {
 mod tests {
     use super::*;
 
-    const ALL: [Kernel; 11] = [
-        Kernel::NoPage,
-        Kernel::Hwpoison,
-        Kernel::Offline,
-        Kernel::Buddy,
-        Kernel::Hugetlb,
-        Kernel::Slab,
-        Kernel::PageTable,
-        Kernel::Anon,
-        Kernel::File,
-        Kernel::Reserved,
-        Kernel::Rest,
-    ];
-
-    #[test]
-    fn every_answer_of_the_kernel_has_a_class_that_agrees() {
-        for kind in ALL {
-            assert!(PageClass::ALL.into_iter().any(|class| kind.agrees(class)), "{}", kind.name());
-        }
-    }
-
-    #[test]
-    fn a_page_that_the_kernel_does_not_name_is_left_out_only_with_a_proof() {
-        let doubt = |class, flags, mapped| Kernel::Rest.doubt(class, Answer { flags, mapped });
-        assert_eq!(doubt(PageClass::OtherKernel, 0, 0), None);
-        assert_eq!(doubt(PageClass::RefcountZero, 0, 0), None);
-        assert_eq!(doubt(PageClass::Free, 0, 0), None);
-        assert_eq!(doubt(PageClass::Free, 0, 1), Some(Doubt::Mapped));
-        assert_eq!(doubt(PageClass::FileMapped, 1 << 11, 1), Some(Doubt::NoFile));
-        assert_eq!(doubt(PageClass::FileCache, 1 << 3, 0), None);
-        assert_eq!(doubt(PageClass::Offline, 0, 0), Some(Doubt::Managed));
-        assert_eq!(doubt(PageClass::Reserved, 0, 0), Some(Doubt::Managed));
-        assert_eq!(doubt(PageClass::Slab, 0, 0), Some(Doubt::Kind));
-    }
-
     #[test]
     fn as_many_pages_as_no_allocator_manages_may_be_unknown() {
         let with = |pages| {
@@ -535,13 +361,5 @@ mod tests {
         };
         assert_eq!(with(100), (0, Some(200)));
         assert_eq!(with(101), (1, Some(0)));
-    }
-
-    #[test]
-    fn a_slab_page_is_one_whatever_else_it_is() {
-        assert_eq!(Kernel::of(1 << 7 | 1 << 12 | 1 << 5), Kernel::Slab);
-        assert_eq!(Kernel::of(1 << 5 | 1 << 12), Kernel::Anon);
-        assert_eq!(Kernel::of(1 << 5), Kernel::File);
-        assert_eq!(Kernel::of(0), Kernel::Rest);
     }
 }
