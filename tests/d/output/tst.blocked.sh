@@ -2,19 +2,20 @@
 # @needs: root syscall
 # @exit: 1
 mkfifo pipe
-sleep 20 < pipe &
+sleep 60 < pipe &
 reader=$!
-dtrace -q -n 'BEGIN { printf("begin\n"); } tick-10ms { printf("%0*d\n", 4000, 1); }' > pipe 2> err &
+dtrace -w -n 'tick-10ms { printf("%0*d\n", 4000, 1); }' > pipe 2> err &
 pid=$!
-sleep 1.5
+for i in $(seq 1 400); do grep -q allowing err && break; sleep 0.05; done
+sleep 2
 kill -TERM $pid
-sleep 0.5
+sleep 1
 kill -0 $pid && echo "waits for the reader"
 kill -TERM $pid
-for i in $(seq 1 100); do kill -0 $pid 2> /dev/null || break; sleep 0.05; done
+for i in $(seq 1 400); do kill -0 $pid 2> /dev/null || break; sleep 0.05; done
 kill -0 $reader && echo "ended before it"
 kill $reader
 wait $pid
 status=$?
-cat err
+grep -v -e matched -e allowing err
 exit $status
