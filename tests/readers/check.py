@@ -2,7 +2,7 @@
 
 usage: check.py VMLINUX DUMP [COMM VALUE]
 
-In every dump the shot (lkd's own note) must name the task that its CPU ran. With COMM and VALUE, that task must have this
+In every dump the shot (lkd's own note) must name the task that its CPU ran, and a smeared dump's pages must be torn. With COMM and VALUE, that task must have this
 name and must stand at the end of a system call that returned VALUE: the innermost frame is the tracepoint's, and the
 stack unwinds from the registers in the dump up to user space, whose rax is VALUE.
 """
@@ -30,6 +30,9 @@ IN_MOTION = 2
 NOTE_NAME = b"LKD\0"
 NOTE_SHOT = 0x4C4B4401
 SHOT_BYTES = 2048
+NOTE_TORN = 0x4C4B4403
+# A run: first page, pages, from and to in nanoseconds, why (0: copied while other CPUs ran; 1: read after the thaw), 0.
+TORN = struct.Struct("<QQQQII")
 # The notes stand before the pages.
 NOTES_WITHIN = 8 << 20
 
@@ -128,7 +131,13 @@ def shot_of(dump):
     text = lambda start, length: note[start : start + length].split(b"\0")[0].decode(errors="replace")
     word = lambda start: struct.unpack_from("<I", note, start)[0]
     long = lambda start: struct.unpack_from("<Q", note, start)[0]
+    at = head.find(struct.pack("<I", NOTE_TORN) + NOTE_NAME)
+    must(at >= 8, "the dump has no note of torn pages")
+    (length,) = struct.unpack_from("<I", head, at - 4)
     return {
+        "torn": list(TORN.iter_unpack(head[at + 8 : at + 8 + length])),
+        "triggered_ns": long(96),
+        "thawed_ns": long(120),
         "flags": word(16),
         "cpu": word(32),
         "pid": word(40),
@@ -155,6 +164,17 @@ def shot(prog, seen):
     )
     told = "consistent" if seen["consistency"] else "smeared"
     return f"{seen['probe']}, pid {seen['pid']} ({seen['comm']}) on CPU {seen['cpu']}, {told}"
+
+
+def torn(seen):
+    """What was not read in one moment is told: pages, and when they were read."""
+    smeared = [run for run in seen["torn"] if run[4] == 0]
+    late = [run for run in seen["torn"] if run[4] == 1]
+    must(seen["consistency"] == 1 or smeared, "a smeared dump names no page that is torn")
+    begin, thaw = seen["triggered_ns"], seen["thawed_ns"]
+    must(all(begin <= run[2] <= run[3] <= thaw for run in smeared), f"outside {begin} to {thaw}: {smeared[:2]}")
+    must(all(thaw <= run[2] <= run[3] for run in late), f"before the thaw at {thaw}: {late[:2]}")
+    return f"{sum(run[1] for run in smeared)} pages within the hold, {sum(run[1] for run in late)} after it"
 
 
 def trigger(prog, seen, name, value):
@@ -191,6 +211,7 @@ def main():
         claim("shot", must, False, str(why))
         return 1
     claim("shot", shot, prog, seen)
+    claim("torn", torn, seen)
     if len(sys.argv) > 4:
         claim("trigger", trigger, prog, seen, sys.argv[3], int(sys.argv[4], 0))
     return 1 if failures else 0
