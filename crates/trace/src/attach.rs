@@ -1,8 +1,8 @@
 //! Programs to their probes. Everything that is attached is a descriptor: dropping it detaches, and so does our death.
 
+use crate::error::Error;
 use crate::facts::Facts;
 use crate::load::Loaded;
-use crate::session::Error;
 use crate::sys::{self, PerfType, SysError};
 use lkd_codegen::{Place, ProgKind};
 use lkd_kernel::probes::{Catalog, Probe, ProbeId, Site};

@@ -1,7 +1,8 @@
 //! Which probe runs which clauses, and by what kind of program: patterns of a checked script against the catalogue.
 
 use crate::facts::Facts;
-use crate::provider::{fbt::Ways, place};
+use crate::provider::place;
+use crate::ways::Ways;
 use lkd_codegen::{Bound, Place, ProbeNames};
 use lkd_dlang::program::{
     Action, ActionKind, Builtin, Clause, Expr, ExprKind, LValue, ProbePattern, Program, Stmt,

@@ -2,7 +2,7 @@
 //!
 //! Start-up is fast because most scripts need little of it: `BEGIN { exit(0); }` reads the number of CPUs and nothing else.
 
-use crate::provider::fbt::Ways;
+use crate::ways::Ways;
 use lkd_codegen::{Env, TaskOffsets};
 use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
@@ -155,7 +155,7 @@ impl Facts {
 
     /// How programs can be attached to kernel functions here; asked by loading tiny ones.
     pub fn ways(&self) -> Ways {
-        *self.ways.get_or_init(|| Ways::ask(self))
+        *self.ways.get_or_init(|| Ways::ask(self.btf().ok().map(|btf| &**btf)))
     }
 
     /// Where generated programs find things in `task_struct`; nothing is known without BTF.

@@ -2,48 +2,20 @@
 //! the verifier's log stays in the error for those who ask.
 
 use crate::bind::{ProgramType, program_type};
+use crate::error::{Error, LoadError};
 use crate::facts::Facts;
-use crate::provider::fbt::Ways;
-use crate::session::{Error, LkdFds};
 use crate::sys::{self, LoadRefused, MapShape, ProgShape, SysError};
+use crate::ways::Ways;
 use lkd_codegen::abi::{LKD_PROGS, LKD_REQUEST};
 use lkd_codegen::{Object, Place, Prog, ProgKind};
 use lkd_kernel::probes::{Catalog, ProbeId, Site};
 use std::collections::HashMap;
-use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// A program that the kernel refused.
-#[derive(Debug)]
-pub struct LoadError {
-    /// The program's name, and the function where it is one function's.
-    pub prog: String,
-    /// Index of the clause whose code was refused.
-    pub clause: Option<u32>,
-    /// What that code is for: `clause 2, line 7: printf()`.
-    pub what: Option<String>,
-    /// One line.
-    pub why: String,
-    pub source: SysError,
-    /// The verifier's; empty when the refusal came before it.
-    pub log: String,
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.what {
-            Some(what) => write!(f, "the kernel's verifier refused {what}")?,
-            None => write!(f, "the kernel refused program {}", self.prog)?,
-        }
-        write!(f, ": {}", self.why)?;
-        if self.log.is_empty() { Ok(()) } else { f.write_str(" (the whole log: -x bpflog)") }
-    }
-}
-
-impl std::error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
+/// What the capture engine gives for lkd(): where requests are written, and by program type what to tail-call into.
+pub struct LkdFds<'a> {
+    pub request: BorrowedFd<'a>,
+    pub triggers: Vec<(ProgramType, BorrowedFd<'a>)>,
 }
 
 /// A program in the kernel, and what it is to be attached to.

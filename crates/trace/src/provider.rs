@@ -124,7 +124,7 @@ fn is_time(provider: &str, desc: &ProbeDesc, catalog: &Catalog) -> bool {
 
 /// The kind of program that serves a probe, and so how its arguments are reached. `lkd`: one of its clauses may call lkd(), whose
 /// tail call only some kinds of program can make.
-pub fn place(probe: &Probe<'_>, lkd: bool, fbt: fbt::Ways) -> Result<Place, String> {
+pub fn place(probe: &Probe<'_>, lkd: bool, fbt: crate::ways::Ways) -> Result<Place, String> {
     Ok(match probe.site {
         Site::Begin => Place::Begin,
         Site::End => Place::End,

@@ -10,13 +10,14 @@ mod counters;
 use crate::activity::Activity;
 use crate::attach::{Attached, attach};
 pub use crate::bind::ProgramType;
+pub use crate::error::{Error, LoadError};
 pub use crate::event::{DropKind, Drops, Event, Tally, TargetEnd};
 use crate::facts::Facts;
-pub use crate::load::LoadError;
+pub use crate::load::LkdFds;
 use crate::load::{Loaded, Loading, Maps, load};
 use crate::ring::{self, Ring};
-use crate::sys::{self, Shared, SysError};
-use crate::target::{Target, TargetError};
+use crate::sys::{self, Shared};
+use crate::target::Target;
 use clock::Clock;
 use counters::Counters;
 use lkd_codegen::abi::{self, State};
@@ -24,15 +25,8 @@ use lkd_codegen::record::Record;
 use lkd_codegen::{Bound, Object, Place};
 use lkd_kernel::probes::{Catalog, ProbeId, Site};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-
-/// What the capture engine gives for lkd(): where requests are written, and by program type what to tail-call into.
-pub struct LkdFds<'a> {
-    pub request: BorrowedFd<'a>,
-    pub triggers: Vec<(ProgramType, BorrowedFd<'a>)>,
-}
 
 /// What a session is given beside its programs.
 pub struct Config<'a> {
@@ -56,63 +50,6 @@ impl Default for Config<'_> {
             bpflog_bytes: 16 << 20,
             interrupted: || false,
         }
-    }
-}
-
-/// Why tracing did not start, or ended early.
-#[derive(Debug)]
-pub enum Error {
-    Load(Box<LoadError>),
-    Attach {
-        probe: String,
-        source: SysError,
-    },
-    Sys(SysError),
-    Target(TargetError),
-    /// [`Config::interrupted`] said so before the first probe was attached.
-    Interrupted,
-    /// The generated object lacks a map that every session needs.
-    NoMap(&'static str),
-}
-
-impl Error {
-    /// The verifier's log, if there is one.
-    pub fn log(&self) -> Option<&str> {
-        match self {
-            Error::Load(e) if !e.log.is_empty() => Some(&e.log),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Load(e) => e.fmt(f),
-            Error::Attach { probe, source } => write!(f, "failed to enable {probe}: {source}"),
-            Error::Sys(e) => e.fmt(f),
-            Error::Target(e) => e.fmt(f),
-            Error::Interrupted => f.write_str("interrupted while its programs were being loaded"),
-            Error::NoMap(name) => write!(f, "the compiled script has no map '{name}'"),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Error::Load(e) => Some(e),
-            Error::Attach { source, .. } => Some(source),
-            Error::Sys(e) => Some(e),
-            Error::Target(e) => Some(e),
-            Error::Interrupted | Error::NoMap(_) => None,
-        }
-    }
-}
-
-impl From<SysError> for Error {
-    fn from(e: SysError) -> Error {
-        Error::Sys(e)
     }
 }
 
