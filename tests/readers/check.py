@@ -170,7 +170,7 @@ def torn(seen):
     """What was not read in one moment is told: pages, and when they were read."""
     smeared = [run for run in seen["torn"] if run[4] == 0]
     late = [run for run in seen["torn"] if run[4] == 1]
-    must(seen["consistency"] == 1 or smeared, "a smeared dump names no page that is torn")
+    must(seen["consistency"] == 1 or smeared or late, "a smeared dump names no page that is torn")
     begin, thaw = seen["triggered_ns"], seen["thawed_ns"]
     must(all(begin <= run[2] <= run[3] <= thaw for run in smeared), f"outside {begin} to {thaw}: {smeared[:2]}")
     must(all(thaw <= run[2] <= run[3] for run in late), f"before the thaw at {thaw}: {late[:2]}")

@@ -10,73 +10,17 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lkd_dump::{Format, Kind, PageClass, Request};
+use lkd_dump::{Kind, PageClass, Request};
 
 use crate::ctl::{LANES, MOST_SLOTS, State, UNIT_PAGES, get, set};
 use crate::engine::{self, Engine, Sizes, TriggerProg};
 use crate::error::Error;
 use crate::live::{Live, frames_of_mapping};
+use crate::options::Options;
 use crate::pass::classify_rest;
 use crate::progress::Event;
 use crate::sys::{Mapping, run_program, spawn_with};
-use crate::{doctor, first, target, writer};
-
-/// Where dumps go unless told otherwise.
-pub const DEFAULT_ROOT: &str = "/var/lib/lkd/LiveKernelReports";
-
-/// A probe's name, for the shot: the trigger only knows its number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProbeName {
-    /// As in [`Request::probe_id`].
-    pub id: u32,
-    pub provider: String,
-    pub module: String,
-    pub function: String,
-    pub name: String,
-}
-
-/// How to arm.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The directory that gets a directory per report.
-    pub root: PathBuf,
-    /// The first part of the report's name.
-    pub component: String,
-    /// The dump's format.
-    pub format: Format,
-    /// The longest that a thread may be held, in nanoseconds.
-    pub max_pause_ns: u64,
-    /// Bytes of the buffer into which pages are copied while the thread is held. `None`: what the kernel's pages need, at
-    /// most an eighth of the memory available.
-    pub buffer_bytes: Option<u64>,
-    /// The types of the programs that may trigger; each costs some milliseconds to load.
-    pub programs: Vec<TriggerProg>,
-    /// The probes that may fire.
-    pub probes: Vec<ProbeName>,
-    /// The script's name or text.
-    pub script: String,
-    /// The program to start as the writer with [`writer::ARG`] as its argument. `None`: this one.
-    pub writer: Option<PathBuf>,
-    /// Copy memory and write a dump. False: the trigger only classifies pages, and nothing is written.
-    pub copy: bool,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            root: PathBuf::from(DEFAULT_ROOT),
-            component: "DTRACE".into(),
-            format: Format::default(),
-            max_pause_ns: 500_000_000,
-            buffer_bytes: None,
-            programs: vec![TriggerProg::RawTp],
-            probes: Vec::new(),
-            script: String::new(),
-            writer: None,
-            copy: true,
-        }
-    }
-}
+use crate::{doctor, first, takeover, target, writer};
 
 /// An armed trigger. Dropped, it is disarmed; a dump under way is completed by the writer alone.
 #[derive(Debug)]
@@ -274,7 +218,7 @@ fn mark_own(engine: &Engine, live: &Live) -> Result<(), Error> {
 fn start_writer(options: &Options, live: &Live, engine: &Engine) -> Result<(Child, UnixStream), Error> {
     let (ours, theirs) =
         UnixStream::pair().map_err(|error| Error::io("making a socket for the writer", error))?;
-    let handover = writer::handover(options, live, engine, theirs.as_fd())?;
+    let handover = takeover::handover(options, live, engine, theirs.as_fd())?;
     let failed = |error| Error::io("handing over to the writer", error);
     let memory = rustix::fs::memfd_create("lkd-handover", rustix::fs::MemfdFlags::CLOEXEC)
         .map_err(|error| failed(error.into()))?;
@@ -404,7 +348,7 @@ impl Armed {
             return Ok(None);
         }
         let memory: Mapping = self.engine.map_memory("lkd_shot", size_of::<lkd_dump::Shot>())?;
-        Ok(writer::read_shot(&memory, self.engine.ctl()?).ok())
+        Ok(takeover::read_shot(&memory, self.engine.ctl()?).ok())
     }
 }
 

@@ -3,11 +3,12 @@
 //! In the order of a dump's life:
 //!
 //! - [`doctor`]: what this machine must have, and how to get it
-//! - [`arm`]: everything that could fail, done before the probe; gives [`Armed`]
+//! - [`options`] and [`arm`]: everything that could fail, done before the probe; gives [`Armed`]
+//!   - [`first`] what will be copied before all else
 //!   - [`ram`] which page frames are memory, [`live`] where they appear, [`pass`] one classification from outside
 //!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`ctl`] what is shared with them, [`peek`] kernel memory read
 //!   - [`target`] the directory that takes reports
-//! - [`handover`]: what [`writer`], a process of its own, is told when it starts
+//! - [`handover`], [`takeover`]: what [`writer`], a process of its own, is told and given when it starts
 //! - [`report`]: one dump: [`source`] its pages, [`registers`] where the thread stood, [`unwind`] one frame up
 //! - [`progress`]: what the writer tells meanwhile
 //! - [`classes`]: the proof that pages are classified as the kernel would
@@ -25,6 +26,7 @@ pub mod error;
 mod first;
 mod handover;
 pub mod live;
+mod options;
 mod pass;
 pub mod peek;
 pub mod progress;
@@ -33,11 +35,13 @@ mod registers;
 mod report;
 mod source;
 mod sys;
+mod takeover;
 mod target;
 mod unwind;
 pub mod writer;
 
-pub use arm::{Armed, DEFAULT_ROOT, Options, ProbeName, arm};
+pub use arm::{Armed, arm};
 pub use engine::TriggerProg;
 pub use error::Error;
+pub use options::{DEFAULT_ROOT, Options, ProbeName};
 pub use progress::Event;

@@ -16,9 +16,9 @@ use crate::pass::now_ns;
 use crate::progress::Event;
 use crate::registers::{self, Stack};
 use crate::source::{Captured, Held, Unlisted, begun};
+use crate::takeover::{Writer, read_shot};
 use crate::target::Report;
 use crate::unwind::Orc;
-use crate::writer::{Writer, read_shot};
 
 /// How often progress is told.
 const TOLD_EVERY: Duration = Duration::from_millis(200);

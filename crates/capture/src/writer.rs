@@ -9,122 +9,13 @@
 //!                           └──no: a shot is being taken──▶ held …
 //! ```
 
-use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-use lkd_dump::{Format, Shot, Vaddr};
-
-use crate::arm::{Options, ProbeName};
-use crate::ctl::{self, Ctl, State, Unit, get};
-use crate::engine::Engine;
-use crate::error::Error;
-use crate::handover::Handover;
-use crate::live::Live;
-use crate::peek::Peeker;
 use crate::progress::Event;
-use crate::sys::{Mapping, Wakeups, detach, inherited};
-use crate::{report, sys};
+use crate::report;
+use crate::sys::detach;
+use crate::takeover::Writer;
 
 /// The hidden argument that makes a program of ours the writer; a file descriptor's number follows.
 pub const ARG: &str = "--lkd-writer";
-
-const MAPS: [&str; 8] =
-    ["lkd_ctl", "lkd_shot", "lkd_stack", "lkd_list", "lkd_classes", "lkd_pages", "lkd_peeks", "lkd_bounce"];
-const PROGRAMS: [&str; 3] = ["lkd_peek", "lkd_classify", "lkd_copy"];
-const RING: &str = "lkd_shots";
-
-/// What is handed over, and the descriptors that must stay open for it.
-#[derive(Debug)]
-pub struct Given<'a> {
-    pub text: Handover,
-    pub fds: Vec<BorrowedFd<'a>>,
-}
-
-/// Describes an arming for the writer.
-pub fn handover<'a>(
-    options: &Options,
-    live: &Live,
-    engine: &'a Engine,
-    socket: BorrowedFd<'a>,
-) -> Result<Given<'a>, Error> {
-    let mut text = Handover::default();
-    let mut fds = vec![socket];
-    text.put_value("socket", socket.as_raw_fd());
-    for name in MAPS.into_iter().chain([RING]) {
-        let fd = engine.map(name)?;
-        text.put_value(name, fd.as_raw_fd());
-        fds.push(fd);
-    }
-    for name in PROGRAMS {
-        let fd = engine.program(name)?;
-        text.put_value(&format!("program.{name}"), fd.as_raw_fd());
-        fds.push(fd);
-    }
-    text.put("root", std::os::unix::ffi::OsStrExt::as_bytes(options.root.as_os_str()));
-    text.put("component", options.component.as_bytes());
-    text.put("format", options.format.name());
-    text.put("script", options.script.as_bytes());
-    text.put_value("slots", engine.sizes.slots);
-    text.put_value("entries", engine.sizes.lanes.iter().sum::<u64>());
-    text.put_value("phys_base", live.phys_base);
-    text.put("vmcoreinfo", live.vmcoreinfo.as_slice());
-    text.put("cpus", live.cpus.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
-    text.put("image", format!("{} {}", live.ram.image.start, live.ram.image.end));
-    text.put(
-        "ram",
-        live.ram.pages.runs().map(|run| format!("{} {}\n", run.start.0, run.end.0)).collect::<String>(),
-    );
-    let name = &live.utsname;
-    text.put(
-        "utsname",
-        [&name.sysname, &name.nodename, &name.release, &name.version, &name.machine, &name.domainname]
-            .map(String::as_str)
-            .join("\n"),
-    );
-    let probes = options.probes.iter().map(|probe| {
-        format!("{}\t{}\t{}\t{}\t{}\n", probe.id, probe.provider, probe.module, probe.function, probe.name)
-    });
-    text.put("probes", probes.collect::<String>());
-    Ok(Given { text, fds })
-}
-
-/// What the writer works with.
-#[derive(Debug)]
-pub struct Writer {
-    pub control: Mapping,
-    pub shot: Mapping,
-    pub stack: Mapping,
-    pub list: Mapping,
-    pub classes: Mapping,
-    pub pages: Mapping,
-    pub peeker: Peeker,
-    classify: OwnedFd,
-    copy: OwnedFd,
-    ring: OwnedFd,
-    wakeups: Wakeups,
-    pub socket: Socket,
-    pub units: Vec<Unit>,
-    pub live: Live,
-    pub root: PathBuf,
-    pub component: String,
-    pub format: Format,
-    pub script: String,
-    pub probes: Vec<ProbeName>,
-}
-
-/// The way to dtrace.
-#[derive(Debug)]
-pub struct Socket(UnixStream);
-
-impl Socket {
-    /// Tells dtrace, if it is there and listens; a dump does not wait for a reader.
-    pub fn tell(&mut self, event: &Event) {
-        let _ = self.0.write_all(event.encode().as_bytes());
-    }
-}
 
 /// The writer's whole life; gives its exit status. For `main`, when the first argument is [`ARG`].
 pub fn main() -> i32 {
@@ -132,196 +23,28 @@ pub fn main() -> i32 {
     let fd = std::env::args().nth(2).and_then(|fd| fd.parse().ok());
     let Some(fd) = fd else { return 2 };
     match Writer::take_over(fd) {
-        Ok(mut writer) => writer.run(),
+        Ok(mut writer) => run(&mut writer),
         // Nobody to tell: dtrace sees the socket's end and says so.
         Err(_) => 2,
     }
 }
 
-impl Writer {
-    fn take_over(fd: i32) -> Result<Writer, Error> {
-        use std::os::unix::fs::FileExt;
-        let failed = |error: io::Error| Error::io("taking over from dtrace", error);
-        let broken = |error: crate::handover::BadHandover| Error::Machine(error.to_string());
-        let file = std::fs::File::from(inherited(fd).map_err(failed)?);
-        let mut bytes = vec![0; file.metadata().map_err(failed)?.len() as usize];
-        file.read_exact_at(&mut bytes, 0).map_err(failed)?;
-        let text = Handover::decode(&bytes).map_err(broken)?;
-
-        let fd = |name: &str| inherited(text.value::<i32>(name).map_err(broken)?).map_err(failed);
-        let map = |name: &str, len: usize| {
-            Mapping::new(fd(name)?.as_fd(), len.max(1).next_multiple_of(4096))
-                .map_err(|error| Error::io(format!("mapping {name}"), error))
-        };
-        let number = |name: &str| text.value::<u64>(name).map_err(broken);
-        let live = live(&text)?;
-        let units = live.ram.units();
-        let ring = fd(RING)?;
-        let (peeks, bounce) = (fd("lkd_peeks")?, fd("lkd_bounce")?);
-        Ok(Writer {
-            control: map("lkd_ctl", size_of::<Ctl>())?,
-            shot: map("lkd_shot", size_of::<Shot>())?,
-            stack: map("lkd_stack", ctl::STACK_BYTES)?,
-            list: map("lkd_list", number("entries")? as usize * 8)?,
-            classes: map("lkd_classes", units.len() * ctl::UNIT_PAGES as usize)?,
-            pages: map("lkd_pages", number("slots")? as usize * 4096)?,
-            peeker: Peeker::new(fd("program.lkd_peek")?, peeks.as_fd(), bounce.as_fd()).map_err(failed)?,
-            classify: fd("program.lkd_classify")?,
-            copy: fd("program.lkd_copy")?,
-            wakeups: Wakeups::new(ring.as_fd()).map_err(failed)?,
-            ring,
-            socket: Socket(UnixStream::from(fd("socket")?)),
-            units,
-            live,
-            root: PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(
-                text.get("root").map_err(broken)?.to_vec(),
-            )),
-            component: text.text("component").map_err(broken)?.to_owned(),
-            format: text.value("format").map_err(broken)?,
-            script: String::from_utf8_lossy(text.get("script").map_err(broken)?).into_owned(),
-            probes: text.text("probes").map_err(broken)?.lines().filter_map(probe_name).collect(),
-        })
+fn run(writer: &mut Writer) -> i32 {
+    if writer.socket.never_wait().is_err() {
+        return 2;
     }
-
-    /// The control block.
-    pub fn ctl(&self) -> Result<&Ctl, Error> {
-        self.control.ctl().ok_or_else(|| Error::Machine("the engine's control block is too short".into()))
-    }
-
-    fn run(&mut self) -> i32 {
-        if self.socket.0.set_nonblocking(true).is_err() {
-            return 2;
-        }
-        match self.wait() {
-            Ok(false) => 0,
-            Ok(true) => match report::write(self) {
-                Ok(()) => 0,
-                Err(error) => {
-                    self.socket.tell(&Event::Failed { why: error.to_string() });
-                    1
-                }
-            },
+    match writer.wait() {
+        Ok(false) => 0,
+        Ok(true) => match report::write(writer) {
+            Ok(()) => 0,
             Err(error) => {
-                self.socket.tell(&Event::Failed { why: error.to_string() });
+                writer.socket.tell(&Event::Failed { why: error.to_string() });
                 1
             }
-        }
-    }
-
-    /// Waits for a shot; false when there will be none.
-    fn wait(&mut self) -> Result<bool, Error> {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let mut alone_since = None::<Instant>;
-        loop {
-            match self.ctl()?.state() {
-                State::Held => return Ok(true),
-                State::Idle => return Ok(false),
-                // dtrace is gone and no shot has been taken: from now on none will be.
-                State::Armed if alone_since.is_some() && self.ctl()?.disarm() => return Ok(false),
-                State::Armed | State::Taken => {}
-            }
-            if let Some(since) = alone_since {
-                // A thread is held, for no longer than the longest pause; the trigger's deadline sees to that.
-                let longest = Duration::from_nanos(get(&self.ctl()?.max_pause_ns)) + Duration::from_secs(30);
-                if since.elapsed() > longest {
-                    return Err(Error::Machine("a shot was begun but never finished".into()));
-                }
-                std::thread::sleep(Duration::from_millis(1));
-                continue;
-            }
-            let ended = {
-                let mut waited =
-                    [PollFd::new(&self.ring, PollFlags::IN), PollFd::new(&self.socket.0, PollFlags::RDHUP)];
-                // The wake-up is forced and not lost; the timeout is for a kernel that proves this wrong.
-                match poll(&mut waited, Some(&Timespec { tv_sec: 5, tv_nsec: 0 })) {
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(error) => return Err(Error::io("waiting for a shot", error)),
-                }
-                let [_, socket] = &waited;
-                socket.revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
-            };
-            self.wakeups.drain();
-            if ended {
-                alone_since = Some(Instant::now());
-            }
-        }
-    }
-
-    /// Finishes what the deadline or the buffer's size cut short. Gives the times between which pages were copied late.
-    pub fn finish_capture(&self) -> Result<(u64, u64), Error> {
-        let ctl = self.ctl()?;
-        let run = |program: &OwnedFd, doing: &str| {
-            sys::run_program(program.as_fd()).map_err(|error| Error::io(doing.to_owned(), error))
-        };
-        crate::pass::classify_rest(ctl, || run(&self.classify, "classifying the rest"))?;
-        let from = crate::pass::now_ns();
-        if get(&ctl.copy) == 1 {
-            crate::pass::copy_rest(ctl, || run(&self.copy, "copying the rest"))?;
-        }
-        Ok((from, crate::pass::now_ns()))
-    }
-}
-
-/// The shot as the trigger left it, with the counts of pages that the engine keeps elsewhere.
-pub fn read_shot(memory: &Mapping, ctl: &Ctl) -> Result<Shot, Error> {
-    let mut bytes = [0; size_of::<Shot>()];
-    if !memory.read(0, &mut bytes) {
-        return Err(Error::Machine("the shot's map is too short".into()));
-    }
-    let mut shot = Shot::parse(&bytes).map_err(|error| Error::Machine(error.to_string()))?;
-    shot.pages.found = ctl.found();
-    // the first lane's pages stand in the others too
-    shot.pages.kept = ctl.lanes.iter().skip(1).map(|lane| get(&lane.wanted)).sum();
-    shot.pages.frozen = get(&ctl.copied);
-    shot.pages.failed = get(&ctl.failed);
-    shot.pages.own = ctl.found().get(lkd_dump::PageClass::Own as usize).copied().unwrap_or(0);
-    shot.pages.overflow = get(&ctl.overflow);
-    Ok(shot)
-}
-
-fn probe_name(line: &str) -> Option<ProbeName> {
-    let mut fields = line.split('\t');
-    let id = fields.next()?.parse().ok()?;
-    let mut text = || fields.next().map(str::to_owned);
-    Some(ProbeName { id, provider: text()?, module: text()?, function: text()?, name: text()? })
-}
-
-/// What dtrace found out of the running kernel.
-fn live(text: &Handover) -> Result<Live, Error> {
-    let broken = |error: crate::handover::BadHandover| Error::Machine(error.to_string());
-    let pair = |line: &str| {
-        let (first, second) = line.split_once(' ')?;
-        Some((first.parse::<u64>().ok()?, second.parse::<u64>().ok()?))
-    };
-    let mut ram = crate::ram::Ram::default();
-    for (first, end) in text.text("ram").map_err(broken)?.lines().filter_map(pair) {
-        ram.pages.insert_run(lkd_dump::Pfn(first), end.saturating_sub(first));
-    }
-    let image = pair(text.text("image").map_err(broken)?).unwrap_or((0, 0));
-    ram.image = image.0..image.1;
-    let mut names = text.text("utsname").map_err(broken)?.split('\n').map(str::to_owned);
-    let mut name = || names.next().unwrap_or_default();
-    Ok(Live {
-        ram,
-        page_offset: 0,
-        vmemmap: 0,
-        vmcoreinfo: text.get("vmcoreinfo").map_err(broken)?.to_vec(),
-        phys_base: text.value("phys_base").map_err(broken)?,
-        cpus: crate::ram::number_list(text.text("cpus").map_err(broken)?),
-        utsname: lkd_dump::Utsname {
-            sysname: name(),
-            nodename: name(),
-            release: name(),
-            version: name(),
-            machine: name(),
-            domainname: name(),
         },
-    })
-}
-
-impl Writer {
-    /// Where physical address 0 appears.
-    pub fn direct_map(&self) -> Result<Vaddr, Error> {
-        Ok(Vaddr(get(&self.ctl()?.page_offset)))
+        Err(error) => {
+            writer.socket.tell(&Event::Failed { why: error.to_string() });
+            1
+        }
     }
 }

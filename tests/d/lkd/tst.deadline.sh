@@ -10,5 +10,3 @@ listing reports
 grep '^dtrace: live dump' err
 grep '^dtrace: wrote' err
 opens reports/*/vmcore
-# Even so it must tell who was running at the probe: that is copied before all else.
-leave reports/*/vmcore deadline.kdump

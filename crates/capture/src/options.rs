@@ -1,0 +1,64 @@
+//! How to arm: what a dump is to be, where it goes, and what it may cost.
+
+use std::path::PathBuf;
+
+use lkd_dump::Format;
+
+use crate::engine::TriggerProg;
+
+/// Where dumps go unless told otherwise.
+pub const DEFAULT_ROOT: &str = "/var/lib/lkd/LiveKernelReports";
+
+/// A probe's name, for the shot: the trigger only knows its number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProbeName {
+    /// As in [`Request::probe_id`].
+    pub id: u32,
+    pub provider: String,
+    pub module: String,
+    pub function: String,
+    pub name: String,
+}
+
+/// How to arm.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory that gets a directory per report.
+    pub root: PathBuf,
+    /// The first part of the report's name.
+    pub component: String,
+    /// The dump's format.
+    pub format: Format,
+    /// The longest that a thread may be held, in nanoseconds.
+    pub max_pause_ns: u64,
+    /// Bytes of the buffer into which pages are copied while the thread is held. `None`: what the kernel's pages need, at
+    /// most an eighth of the memory available.
+    pub buffer_bytes: Option<u64>,
+    /// The types of the programs that may trigger; each costs some milliseconds to load.
+    pub programs: Vec<TriggerProg>,
+    /// The probes that may fire.
+    pub probes: Vec<ProbeName>,
+    /// The script's name or text.
+    pub script: String,
+    /// The program to start as the writer with [`ARG`](crate::writer::ARG) as its argument. `None`: this one.
+    pub writer: Option<PathBuf>,
+    /// Copy memory and write a dump. False: the trigger only classifies pages, and nothing is written.
+    pub copy: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            root: PathBuf::from(DEFAULT_ROOT),
+            component: "DTRACE".into(),
+            format: Format::default(),
+            max_pause_ns: 500_000_000,
+            buffer_bytes: None,
+            programs: vec![TriggerProg::RawTp],
+            probes: Vec::new(),
+            script: String::new(),
+            writer: None,
+            copy: true,
+        }
+    }
+}
