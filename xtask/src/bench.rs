@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: our numbers beside a peer's, taken in turns in one run, as medians and ratios. Asserts nothing.
+//! `cargo xtask bench`: our numbers beside a peer's, taken in turns in one run, as medians (what a probe adds to a call: the least) and ratios. Asserts nothing.
 
 mod events;
 mod measure;

@@ -1,6 +1,6 @@
 //! What a probe costs: a getppid loop bare, under dtrace, under a hand-written program, under bpftrace, in turns.
 
-use super::measure::{median, run};
+use super::measure::{least, median, run};
 use super::{Ground, Row};
 use crate::{place, sh};
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,9 @@ const UNTAKEN: &str = "syscall:::return/(uint32_t)arg0 == 0xc0000001/{trace(0);}
 const PRINT: &str = r#"syscall::getppid:return{printf("%d\n", arg0);}"#;
 /// One loop: about a third of a second.
 const CALLS: &str = "1000000";
+/// Loops under one tracer. Of what is added to a call only the least disturbed loop tells: a difference of two medians of a noisy
+/// machine is mostly noise.
+const LOOPS: u32 = 5;
 
 /// A tracer that is measured.
 struct Tracer {
@@ -55,13 +58,13 @@ fn untaken(ground: &Ground, rows: &mut Vec<Row>) -> Result<()> {
     let mut bare = Vec::new();
     let mut seen: Vec<(&'static str, Vec<f64>)> = Vec::new();
     for round in 0..ground.runs {
-        bare.push(getppid(ground)?);
+        bare.push(getppid(ground, LOOPS)?);
         let mut tracers = vec![dtrace(ground, UNTAKEN)];
         tracers.extend(hand(ground, "untaken"));
         tracers.extend(bpftrace(ground));
         for tracer in tracers {
             let name = tracer.name;
-            match under(ground, tracer) {
+            match under(ground, tracer, LOOPS) {
                 Ok((nanoseconds, _)) => match seen.iter_mut().find(|one| one.0 == name) {
                     Some(one) => one.1.push(nanoseconds),
                     None => seen.push((name, vec![nanoseconds])),
@@ -71,10 +74,10 @@ fn untaken(ground: &Ground, rows: &mut Vec<Row>) -> Result<()> {
             }
         }
     }
-    let bare = median(bare);
+    let bare = least(&bare);
     let added = |name: &str| {
         let values = seen.iter().find(|one| one.0 == name)?;
-        Some(median(values.1.clone()) - bare)
+        Some(least(&values.1) - bare)
     };
     let row =
         |what: &str, ours, peer, peers| Row { what: what.into(), ours, peer, peers, unit: "CPU ns/call" };
@@ -90,11 +93,11 @@ fn print(ground: &Ground, rows: &mut Vec<Row>) -> Result<()> {
     let (mut ours, mut hands) = (Vec::new(), Vec::new());
     let mut last = (String::new(), String::new());
     for _ in 0..ground.runs {
-        let (nanoseconds, said) = under(ground, dtrace(ground, PRINT))?;
+        let (nanoseconds, said) = under(ground, dtrace(ground, PRINT), 1)?;
         ours.push(nanoseconds);
         last.0 = said;
         if let Some(tracer) = hand(ground, "print") {
-            let (nanoseconds, said) = under(ground, tracer)?;
+            let (nanoseconds, said) = under(ground, tracer, 1)?;
             hands.push(nanoseconds);
             last.1 = said;
         }
@@ -115,14 +118,15 @@ fn print(ground: &Ground, rows: &mut Vec<Row>) -> Result<()> {
     Ok(())
 }
 
-/// Nanoseconds of CPU per call: the tracers and the rest of the machine want the CPUs too.
-fn getppid(ground: &Ground) -> Result<f64> {
+/// Nanoseconds of CPU per call, the least of some loops: the tracers and the rest of the machine want the CPUs too.
+fn getppid(ground: &Ground, loops: u32) -> Result<f64> {
     let calls: f64 = CALLS.parse()?;
-    Ok(run(sh::cmd(ground.programs.join("getppid")).arg(CALLS))?.cpu * 1e9 / calls)
+    let one = || Ok(run(sh::cmd(ground.programs.join("getppid")).arg(CALLS))?.cpu * 1e9 / calls);
+    Ok(least(&(0..loops).map(|_| one()).collect::<Result<Vec<_>>>()?))
 }
 
-/// One loop while the tracer traces; what the tracer said on stderr comes with it.
-fn under(ground: &Ground, mut tracer: Tracer) -> Result<(f64, String)> {
+/// Some loops while the tracer traces; what the tracer said on stderr comes with it.
+fn under(ground: &Ground, mut tracer: Tracer, loops: u32) -> Result<(f64, String)> {
     let dir = place::RunDir::new()?;
     let said = dir.file("stderr");
     tracer
@@ -133,7 +137,7 @@ fn under(ground: &Ground, mut tracer: Tracer) -> Result<(f64, String)> {
     // bpftrace says what it attaches on stdout.
     let both = [said.clone(), dir.file("stdout")];
     let mut child = tracer.command.spawn().with_context(|| format!("cannot start {}", tracer.name))?;
-    let outcome = wait_for(&mut child, &both, tracer.ready).and_then(|()| getppid(ground));
+    let outcome = wait_for(&mut child, &both, tracer.ready).and_then(|()| getppid(ground, loops));
     interrupt(&mut child)?;
     let text = fs::read_to_string(&said).unwrap_or_default();
     outcome.map(|nanoseconds| (nanoseconds, text.clone())).with_context(|| sh::tail(&text, 4))

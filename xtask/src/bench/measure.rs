@@ -50,6 +50,11 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
+/// The smallest of some numbers.
+pub fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::NAN, f64::min)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +70,7 @@ mod tests {
     fn the_median_is_in_the_middle() {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(least(&[4.0, 1.0, 2.0]), 1.0);
+        assert!(least(&[]).is_nan());
     }
 }
