@@ -242,11 +242,21 @@ fn verdict(log: &str) -> Option<&str> {
     log.lines().rev().map(str::trim).find(|line| !noise(line))
 }
 
+/// Every kernel that we load into has the helper; in lockdown=confidentiality the verifier pretends that it has not.
+fn is_locked_down(verdict: &str) -> bool {
+    (verdict.contains("cannot use helper") || verdict.contains("unknown func"))
+        && verdict.contains("bpf_probe_read_kernel")
+}
+
 fn explain(prog: &Prog, name: &str, refused: LoadRefused) -> Error {
     let LoadRefused { error, log } = refused;
     let insn = last_insn(&log);
     let mark = insn.and_then(|insn| prog.mark_at(insn));
     let why = match (verdict(&log), error.errno()) {
+        (Some(text), _) if is_locked_down(text) => {
+            "kernel lockdown forbids programs to read the kernel's memory: boot without lockdown=confidentiality"
+                .to_owned()
+        }
         (_, libc::E2BIG) => "it is more than the kernel lets one program be: split the script".to_owned(),
         (Some(text), _) => match insn {
             Some(insn) => format!("{text}, at instruction {insn}"),
@@ -277,5 +287,8 @@ mod tests {
         assert_eq!(verdict(LOG), Some("R6 invalid mem access 'scalar'"));
         assert_eq!(last_insn(LOG), Some(1));
         assert_eq!((verdict(""), last_insn("")), (None, None));
+        assert!(is_locked_down("program of this type cannot use helper bpf_probe_read_kernel#113"));
+        assert!(is_locked_down("unknown func bpf_probe_read_kernel_str#115"));
+        assert!(!is_locked_down("unknown func bpf_loop#181"));
     }
 }
