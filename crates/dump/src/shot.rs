@@ -12,7 +12,7 @@
 //! | 8 | u32 | version | 1 |
 //! | 12 | u32 | size | 2048 |
 //! | 16 | u32 | flags | lkd()'s argument |
-//! | 20 | u32 | clause | which clause called lkd(), counted from 0 |
+//! | 20 | u32 | clause | which clause called lkd(), counted from 0 as compiled: if and else make several of one |
 //! | 24 | u32 | probe_id | as `dtrace -l` numbers it |
 //! | 28 | u32 | site | a [`Site`] |
 //! | 32 | u32 | cpu | where the probe fired |
@@ -365,7 +365,7 @@ impl Site {
 pub struct Request {
     /// lkd()'s argument.
     pub flags: u32,
-    /// Which clause called it, counted from 0.
+    /// Which clause called it, counted from 0 as compiled: `if` and `else` make several of one.
     pub clause: u32,
     /// The probe that fired, as `dtrace -l` numbers it.
     pub probe_id: u32,
