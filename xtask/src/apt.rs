@@ -1,7 +1,7 @@
 //! Packages: what the machine lacks is installed through its own apt; what it does not carry is unpacked beside it.
 //!
 //! Mirrors, proxies and certificates are the machine's own: a foreign suite is read through a private apt state whose
-//! source line names a mirror that the machine's own apt uses for Debian, or Debian itself (`mirror.rs`).
+//! source line names a mirror that the machine's own apt uses for Debian, or python-apt's description of Debian (`mirror.rs`).
 
 use crate::{mirror, place, sh};
 use anyhow::{Context, Result, anyhow, bail};
@@ -25,6 +25,7 @@ const PACKAGES: &[&str] = &[
     "makedumpfile",
     "make",
     "pkg-config",
+    "python-apt-common",
     "python3-venv",
     "qemu-system-x86",
     "util-linux",
@@ -117,7 +118,7 @@ impl Archive {
                     Err(why) => refused = Some(why),
                 }
             }
-            Err(refused.unwrap_or_else(|| anyhow!("no mirror is known")))
+            Err(refused.unwrap_or_else(|| anyhow!("no mirror of Debian is known here: install python-apt-common, or add one to /etc/apt/sources.list.d")))
         })
         .with_context(|| format!("cannot read Debian's {suite}"))?;
         Ok(Archive { state: Some(state) })
