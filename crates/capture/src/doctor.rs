@@ -154,9 +154,7 @@ fn useful() -> Vec<Reason> {
 
 /// The effective capabilities, if told.
 fn capabilities() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(line.trim(), 16).ok()
+    Some(rustix::thread::capabilities(None).ok()?.effective.bits())
 }
 
 /// `BPF_FUNC_probe_read_kernel`

@@ -20,11 +20,4 @@ pub mod run;
 pub mod signals;
 pub mod stdout;
 
-/// What an I/O error means, without Rust's "(os error 2)".
-pub fn reason(e: &std::io::Error) -> String {
-    let text = e.to_string();
-    match text.rfind(" (os error") {
-        Some(cut) => text[..cut].to_string(),
-        None => text,
-    }
-}
+pub use lkd_trace::sys::reason;
