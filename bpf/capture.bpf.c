@@ -3,7 +3,8 @@
  *
  *   kernel.h    the kernel's structs that are touched        shot.h     what is recorded at the probe
  *   engine.h    what is shared with user space               maps.h     where
- *   classify.h  one page's class    scan.h  all pages'       copy.h     the pages     trigger.h  the whole walk
+ *   classify.h  one page's class    scan.h  all pages'       copy.h     the pages
+ *   x86.h       the machine's own   stop.h  all CPUs stand   trigger.h  the whole walk
  *
  * lkd_trigger_*: entered by a tail call from a generated program, one per program type (the kernel lets a program tail-call
  * only into its like).  The others are run by user space through BPF_PROG_TEST_RUN.
@@ -17,6 +18,8 @@
 #include "classify.h"
 #include "scan.h"
 #include "copy.h"
+#include "x86.h"
+#include "stop.h"
 #include "trigger.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -24,19 +27,19 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 SEC("raw_tp")
 int lkd_trigger_raw_tp(void *ctx)
 {
-	return trigger(ctx, 0);
+	return trigger(ctx, 0, 0);
 }
 
 SEC("kprobe")
 int lkd_trigger_kprobe(void *ctx)
 {
-	return trigger(ctx, ctx);
+	return trigger(ctx, ctx, 0);
 }
 
 SEC("kprobe.multi")
 int lkd_trigger_kprobe_multi(void *ctx)
 {
-	return trigger(ctx, ctx);
+	return trigger(ctx, ctx, 0);
 }
 
 SEC("perf_event")
@@ -45,7 +48,46 @@ int lkd_trigger_perf_event(void *ctx)
 	/* the kernel's own context starts with a pointer to the registers; an address in ctx itself would not be rewritten */
 	void *regs = 0;
 	bpf_probe_read_kernel(&regs, sizeof(regs), ctx);
-	return trigger(ctx, regs);
+	return trigger(ctx, regs, 1);
+}
+
+/* on irq_work_entry */
+SEC("raw_tp")
+int lkd_begin(void *ctx)
+{
+	begin();
+	return 0;
+}
+
+/* On the entries of the other interrupts that every CPU takes, and on irq_work_exit: that interrupt's work, which wakes the
+ * others, is done by then. */
+SEC("raw_tp")
+int lkd_stop(void *ctx)
+{
+	stop(0, LKD_BY_INTERRUPT);
+	return 0;
+}
+
+/* on a CPU's clock event, where the entries of interrupts cannot be had */
+SEC("perf_event")
+int lkd_stop_perf(void *ctx)
+{
+	void *regs = 0;
+	bpf_probe_read_kernel(&regs, sizeof(regs), ctx);
+	stop(regs, LKD_BY_PERF);
+	return 0;
+}
+
+/* Does the interrupt that a trigger asks for come?  And do the threads wake up?  Tried before anything depends on it. */
+SEC("raw_tp")
+int lkd_rehearse(void *ctx)
+{
+	struct lkd_ctl *c = ctl();
+	if (!c)
+		return -1;
+	__sync_lock_test_and_set(&c->pending, bpf_get_smp_processor_id() + 1);
+	ask(c);
+	return 0;
 }
 
 /* Classify what is left, without a freeze: sizing before arming, and the rest after a deadline. */
@@ -107,5 +149,5 @@ SEC("raw_tp")
 int lkd_copy(void *ctx)
 {
 	struct lkd_ctl *c = ctl();
-	return c ? (int)copy_share(c, c->deadline_ns, 1) : -1;
+	return c ? (int)copy_share(c, c->deadline_ns, LKD_LANES, 1) : -1;
 }

@@ -11,7 +11,8 @@ struct copy {
 	__u64 entry, end; /* of the batch, in the list */
 	__u64 slot;
 	__u64 copied, failed;
-	__u32 lane;
+	__u64 open; /* 1: a batch is being copied */
+	__u32 lane, lanes; /* the next one, and where to end */
 	__u32 status;
 	__u32 check; /* the machine runs on: pages change hands */
 };
@@ -35,6 +36,10 @@ static __always_inline int still_kept(struct lkd_ctl *c, __u64 pfn)
 
 static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 {
+	if (s->open) {
+		s->open = 0;
+		__sync_fetch_and_add(&c->batches_done, 1);
+	}
 	if (bpf_ktime_get_ns() > s->deadline_ns) {
 		s->status |= LKD_DEADLINE;
 		return 1;
@@ -45,13 +50,16 @@ static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 	if (l->next >= listed) {
 		/* the mask bounds what the verifier, which walks on after the end, would otherwise count without end */
 		s->lane = (s->lane + 1) & (2 * LKD_LANES - 1);
-		return s->lane >= LKD_LANES;
+		return s->lane >= s->lanes;
 	}
 	__u64 slot = __sync_fetch_and_add(&c->next_slot, BATCH);
 	if (slot + BATCH > c->slots) {
 		s->status |= LKD_BUFFER_SMALL;
 		return 1;
 	}
+	/* counted before it is taken: who sees that nothing is left to take sees this batch too, and waits for it */
+	s->open = 1;
+	__sync_fetch_and_add(&c->batches_taken, 1);
 	__u64 n = __sync_fetch_and_add(&l->next, BATCH);
 	if (n >= listed)
 		return 0;
@@ -75,7 +83,9 @@ static long copy_page(__u32 i, struct copy *s)
 	if (!entry || !to)
 		return 1;
 	__u64 pfn = *entry & LKD_ENTRY_PFN;
-	if (s->check && !still_kept(c, pfn)) {
+	if (pfn == LKD_ENTRY_NONE) {
+		/* a place without a page */
+	} else if (s->check && !still_kept(c, pfn)) {
 		*entry = pfn | LKD_ENTRY_CHANGED;
 	} else if (bpf_probe_read_kernel(to, 4096, (void *)(c->page_offset + (pfn << 12)))) {
 		*entry = pfn | LKD_ENTRY_FAILED;
@@ -89,8 +99,9 @@ static long copy_page(__u32 i, struct copy *s)
 	return 0;
 }
 
-/* Returns lkd_status bits: what ended the copy before the list's end.  check: leave out pages that have changed hands. */
-static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns, __u32 check)
+/* Copies lanes up to `lanes`.  Returns lkd_status bits: what ended the copy before their end.  check: leave out pages that have
+ * changed hands. */
+static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns, __u32 lanes, __u32 check)
 {
 	__u64 zero = c->zero;
 	struct copy s = {
@@ -100,11 +111,15 @@ static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns, __
 		.slot = zero,
 		.copied = zero,
 		.failed = zero,
+		.open = zero,
 		.lane = zero,
+		.lanes = lanes | (__u32)zero,
 		.status = zero,
 		.check = check,
 	};
 	bpf_loop(1 << 23, copy_page, &s, 0);
+	if (s.open)
+		__sync_fetch_and_add(&c->batches_done, 1);
 	__sync_fetch_and_add(&c->copied, s.copied);
 	__sync_fetch_and_add(&c->failed, s.failed);
 	return s.status;

@@ -38,6 +38,8 @@ enum lkd_class {
 /* above the pfn: 0: not copied; else slot + 1, or */
 #define LKD_ENTRY_FAILED (~0ull << LKD_ENTRY_PFN_BITS) /* the read faulted */
 #define LKD_ENTRY_CHANGED (LKD_ENTRY_FAILED - (1ull << LKD_ENTRY_PFN_BITS)) /* read late: no longer a page to keep */
+/* A CPU takes places in the list many at a time; those that it did not need in the end hold no page. */
+#define LKD_ENTRY_NONE LKD_ENTRY_PFN
 
 /* A lane is a part of the list; lower lanes are copied first, so that what matters most is copied when time or room end.  The first
  * one is copied before classification: user space has filled it with the pages that say who was running, and the trigger adds
@@ -48,11 +50,15 @@ enum { LKD_LANE_FIRST, LKD_LANE_MUST, LKD_LANE_RESERVED, LKD_LANE_REFCOUNT_ZERO,
 struct lkd_lane {
 	__u64 base; /* first entry in the list */
 	__u64 room; /* entries */
-	__u64 wanted; /* entries that classification asked for; more than room: the rest is found again by its class */
+	__u64 wanted; /* entries that classification took; more than room: the rest is found again by its class */
 	__u64 next; /* first entry that nobody has begun to copy */
 };
 
 enum lkd_state { LKD_IDLE, LKD_ARMED, LKD_TAKEN, LKD_HELD };
+
+/* Where a freeze stands; lkd_ctl's phase is the freeze's sequence number, shifted, and this. */
+#define LKD_PHASE_SHIFT 8
+enum lkd_phase { LKD_STOPPING, LKD_CLASSIFYING, LKD_COPYING, LKD_THAWED };
 
 struct lkd_ctl {
 	/* settings: user space writes them while the state is LKD_IDLE */
@@ -68,6 +74,12 @@ struct lkd_ctl {
 	__s64 pipe_fd;
 	__u64 page_struct; /* out: sizeof(struct page) */
 	__u64 run_queue; /* out: sizeof(struct rq) */
+	__u64 rendezvous; /* 1: stop all CPUs; 0: the probing thread's alone */
+	__u64 cpu_slots; /* CPUs that may exist; one more than the highest number */
+	__u64 quorum_ns; /* how long those that have stopped wait for the others */
+	__u64 grace_ns; /* how long the trigger waits for its own interrupt */
+	__u64 spins; /* rounds of 2^20 looks after which a wait ends although its time has not come: the clock may stand still */
+	__u64 entry_first, entry_end; /* the kernel's entry code */
 
 	/* state */
 	__u64 state; /* enum lkd_state; ARMED to TAKEN by compare-and-swap of the trigger, ARMED to IDLE by that of user space */
@@ -75,7 +87,7 @@ struct lkd_ctl {
 	__u64 dropped; /* triggers that came when not armed */
 	__u64 status; /* enum lkd_status */
 	__u64 deadline_ns;
-	__u64 stoppers; /* CPUs that share the work of this freeze */
+	__u64 stoppers; /* CPUs that stand still */
 	__u64 next_unit; /* first unit that nobody has begun to classify */
 	__u64 units_done;
 	__u64 next_slot;
@@ -87,6 +99,25 @@ struct lkd_ctl {
 	__u64 stack_base; /* vaddr of the first byte in the stack map */
 	__u64 stack_valid; /* bit i: the i-th KiB could be read */
 	__u64 stack_pages[4]; /* pfn + 1 of each of its pages; 0: not known */
+
+	/* the freeze.  Each word has one writer at a time, so nobody waits for a lock */
+	__u64 batches_taken, batches_done; /* of copying */
+	__u64 trigger_cpu;
+	__u64 recorded; /* 1: the shot is recorded, the trigger's CPU may stop */
+	__u64 pending; /* CPU + 1 of a trigger that waits for its own interrupt; whoever takes it to 0 decides how it goes on */
+	__u64 rehearsed; /* lkd_rehearse: an interrupt of its own came */
+	__u64 freeze; /* not 0: the number of the freeze that is going on */
+	__u64 phase;
+};
+
+/* A CPU in the freeze.  Its own line of memory, and written by that CPU alone. */
+struct lkd_cpu {
+	__u64 sequence; /* of the last freeze in which it stopped */
+	__u64 left; /* of the last freeze that it has left: from then on it touches nothing of ours */
+	__u64 expected; /* user space: it is online */
+	__u64 woken; /* user space: how often its thread was woken */
+	struct lkd_cpu_state state;
+	__u64 pad;
 };
 
 /* The peek program reads many addresses in one call. */
@@ -100,7 +131,8 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 696, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 816, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_cpu) == 256, "struct lkd_cpu");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");
 

@@ -19,6 +19,14 @@ struct {
 	__type(value, struct lkd_shot);
 } lkd_shot SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lkd_cpu);
+} lkd_cpus SEC(".maps");
+
 /* the probing task's kernel stack */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -78,12 +86,18 @@ struct {
 	__uint(value_size, 4096);
 } lkd_bounce SEC(".maps");
 
-/* what does not fit on 512 bytes of stack; a program that uses it cannot be interrupted by another one that does: the only
- * ones are the trigger's (one at a time, by the lock) and those of user space's test runs (preemption off, state not ARMED) */
+/* What does not fit on 512 bytes of stack.  A program that uses it cannot be interrupted by another one that does: they are
+ * the trigger when it holds its thread alone (then no CPU stops), a CPU that has stopped (interrupts off), and user space's test
+ * runs (preemption off, no freeze going on). */
 struct lkd_scratch {
 	char vmemmap[64 * 128]; /* 64 struct pages */
 	char head[128]; /* the head of a compound page whose tails are there */
 	__u64 found[16];
+	/* places in the list that this CPU has taken and not filled, by lane */
+	struct {
+		__u64 next, end;
+	} places[LKD_LANES];
+	__u64 regs[LKD_REGS + 1];
 };
 
 struct {
@@ -99,6 +113,12 @@ struct {
 	__type(key, __u32);
 	__type(value, struct lkd_request);
 } lkd_request SEC(".maps");
+
+/* Wakes a thread on every CPU, and that interrupts it: what a program cannot do itself.  Nobody reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} lkd_wake SEC(".maps");
 
 /* wakes the writer; a ring of its own, so that a flood of trace records cannot push a shot out */
 struct {

@@ -16,6 +16,7 @@ struct scan {
 	__u64 head; /* struct page of the last page that was no tail, and its class */
 	__u64 head_class;
 	__u64 unaccepted; /* this block holds memory that the firmware has not given yet */
+	__u64 done; /* units */
 	__u32 base;
 	__u32 late;
 };
@@ -26,7 +27,8 @@ static __always_inline int has_untyped_unaccepted(void)
 	return bpf_core_field_exists(struct zone, unaccepted_pages) && !bpf_core_enum_value_exists(enum pagetype, PGTY_unaccepted);
 }
 
-static __always_inline void list_in(struct lkd_ctl *c, __u64 pfn, __u32 lane)
+/* One page, by the only CPU that lists in this lane; it takes just the place that it needs. */
+static __always_inline void list_alone(struct lkd_ctl *c, __u64 pfn, __u32 lane)
 {
 	struct lkd_lane *l = &c->lanes[lane];
 	__u64 n = __sync_fetch_and_add(&l->wanted, 1);
@@ -38,7 +40,48 @@ static __always_inline void list_in(struct lkd_ctl *c, __u64 pfn, __u32 lane)
 		__sync_fetch_and_add(&c->overflow, 1);
 }
 
-static __always_inline void list_page(struct lkd_ctl *c, __u64 pfn, __u32 class)
+/* Places that a CPU takes at once: all CPUs list, and one word for each page would be what they wait for. */
+#define PLACES 64
+
+static __always_inline void list_in(struct lkd_ctl *c, struct lkd_scratch *w, __u64 pfn, __u32 lane)
+{
+	lane &= LKD_LANES - 1;
+	struct lkd_lane *l = &c->lanes[lane];
+	__u64 n = w->places[lane].next;
+	if (n >= w->places[lane].end) {
+		n = __sync_fetch_and_add(&l->wanted, PLACES);
+		w->places[lane].end = n + PLACES;
+	}
+	w->places[lane].next = n + 1;
+	__u32 key = l->base + n;
+	__u64 *entry = n < l->room ? bpf_map_lookup_elem(&lkd_list, &key) : 0;
+	if (entry)
+		*entry = pfn;
+	else
+		__sync_fetch_and_add(&c->overflow, 1);
+}
+
+/* The places that were taken and not needed hold no page. */
+static long give_back(__u32 i, void *unused)
+{
+	__u32 key = 0, lane = i / PLACES & (LKD_LANES - 1);
+	struct lkd_ctl *c = ctl();
+	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
+	if (!c || !w)
+		return 1;
+	struct lkd_lane *l = &c->lanes[lane];
+	__u64 n = w->places[lane].next;
+	if (n >= w->places[lane].end)
+		return 0;
+	w->places[lane].next = n + 1;
+	key = l->base + n;
+	__u64 *entry = n < l->room ? bpf_map_lookup_elem(&lkd_list, &key) : 0;
+	if (entry)
+		*entry = LKD_ENTRY_NONE;
+	return 0;
+}
+
+static __always_inline void list_page(struct lkd_ctl *c, struct lkd_scratch *w, __u64 pfn, __u32 class)
 {
 	__u32 lane = LKD_LANE_USER;
 	if (class == LKD_SLAB || class == LKD_PAGE_TABLE || class == LKD_OTHER)
@@ -47,7 +90,7 @@ static __always_inline void list_page(struct lkd_ctl *c, __u64 pfn, __u32 class)
 		lane = pfn >= c->image_first && pfn < c->image_end ? LKD_LANE_MUST : LKD_LANE_RESERVED;
 	else if (class == LKD_REFCOUNT_ZERO)
 		lane = LKD_LANE_REFCOUNT_ZERO;
-	list_in(c, pfn, lane);
+	list_in(c, w, pfn, lane);
 }
 
 /* Pages of a free block by its order; the page may just have been taken, and then the word means something else. */
@@ -116,7 +159,7 @@ static long scan_page(__u32 i, struct scan *s)
 	*class = k;
 	w->found[k]++;
 	if (c->emit && (c->classes_kept >> k) & 1)
-		list_page(c, pfn, k);
+		list_page(c, w, pfn, k);
 	return 0;
 }
 
@@ -178,7 +221,7 @@ static long scan_chunk(__u32 i, struct scan *s)
 		s->offset += CHUNK;
 	}
 	if (s->offset >= s->pages)
-		__sync_fetch_and_add(&c->units_done, 1);
+		s->done++;
 	return 0;
 }
 
@@ -201,6 +244,7 @@ static __always_inline int classify_share(struct lkd_ctl *c, __u64 deadline_ns)
 	if (!w)
 		return 1;
 	__builtin_memset(w->found, 0, sizeof(w->found));
+	__builtin_memset(w->places, 0, sizeof(w->places));
 	/* every start value unknown to the verifier, or its walk over the callback does not converge (since v6.6) */
 	__u64 zero = c->zero;
 	struct scan s = {
@@ -212,13 +256,17 @@ static __always_inline int classify_share(struct lkd_ctl *c, __u64 deadline_ns)
 		.head = zero,
 		.head_class = zero,
 		.unaccepted = zero,
+		.done = zero,
 		.base = zero,
 		.late = zero,
 	};
 	/* a unit of 1024 pages is 16 chunks, a cut one at most 17; + 1 to see that there is no more */
 	__u64 most = c->units * 17 + 1;
 	bpf_loop(most < 1 << 23 ? most : 1 << 23, scan_chunk, &s, 0);
+	bpf_loop(LKD_LANES * PLACES, give_back, 0, 0);
 	bpf_loop(16, add_found, 0, 0);
+	/* only now: who sees that all units are done finds the list whole */
+	__sync_fetch_and_add(&c->units_done, s.done);
 	return s.late;
 }
 

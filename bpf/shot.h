@@ -25,6 +25,28 @@ enum lkd_status {
 	LKD_BUFFER_SMALL = 2,
 	LKD_KSTACK_FAILED = 4,
 	LKD_USTACK_FAILED = 8,
+	LKD_CPU_MISSING = 0x20,
+	LKD_CPU_LATE = 0x40,
+	LKD_NOT_INTERRUPTIBLE = 0x200, /* interrupts were off at the probe: nobody else was stopped */
+	LKD_ALONE = 0x400, /* no freeze was asked for, or this kernel cannot */
+	LKD_CLOCK_STOOD = 0x800, /* a wait was ended by its count */
+};
+
+/* What a CPU was doing when it stopped. */
+enum lkd_cpu_flags {
+	LKD_CPU_REGS = 1,
+	LKD_CPU_USER = 2,
+};
+
+enum lkd_how { LKD_BY_PROBE = 1, LKD_BY_INTERRUPT, LKD_BY_PERF };
+
+struct lkd_cpu_state {
+	__u32 cpu, pid, flags;
+	__u32 how; /* enum lkd_how */
+	__u64 task;
+	__u64 arrived_ns, left_ns;
+	__u64 frame;
+	__u64 regs[LKD_REGS];
 };
 
 struct lkd_shot {
@@ -49,6 +71,7 @@ struct lkd_shot {
 	__u64 reserved[6];
 };
 
+_Static_assert(sizeof(struct lkd_cpu_state) == 216, "struct lkd_cpu_state");
 _Static_assert(sizeof(struct lkd_request) == 96, "struct lkd_request");
 _Static_assert(sizeof(struct lkd_shot) == 2048, "struct lkd_shot");
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 OR MIT
-/* The trigger: takes the one shot, records what is true at the probe, holds the probing thread while memory is classified and
- * copied, lets it go and wakes the writer.
+/* The trigger: takes the one shot, records what is true at the probe, and has the machine stopped (stop.h) where that can be
+ * done, else holds the probing thread alone.
  *
- *   armed --CAS--> taken --- record --- stop --- copy what says who runs --- classify --- copy the rest --- thaw ---> held
- *
- * Now one CPU stops: the one that probes.  The others' place is between stop and classify: they come, and share the work. */
+ *   armed --CAS--> taken --- ask for an interrupt --- record --- its interrupt comes: freeze --- thaw ---> held
+ *                                                     └- it does not: interrupts are off. Hold ----------> held
+ */
 #ifndef LKD_TRIGGER_H
 #define LKD_TRIGGER_H
 
@@ -34,7 +34,7 @@ static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot
 	shot->site = request->site;
 	__builtin_memcpy(shot->args, request->args, sizeof(shot->args));
 	shot->cpu = bpf_get_smp_processor_id();
-	shot->machine = 62; /* EM_X86_64 */
+	shot->machine = LKD_MACHINE;
 	shot->pid = pid_tgid;
 	shot->tgid = pid_tgid >> 32;
 	shot->uid = uid_gid;
@@ -84,43 +84,33 @@ static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot
 		c->stack_pages[i] = stack_page(c, task, base, i);
 }
 
-/* The current task's struct: at most 8 pages, user space has left room for them. */
-static __always_inline void list_task(struct lkd_ctl *c, __u64 task)
-{
-	__u64 end = task + bpf_core_type_size(struct task_struct);
-	for (int i = 0; i < 8; i++) {
-		__u64 at = (task & ~4095ull) + i * 4096ull;
-		if (at < end && in_direct_map(c, at))
-			list_in(c, (at - c->page_offset) >> 12, LKD_LANE_FIRST);
-	}
-}
-
+/* This thread alone: everybody else runs on. */
 static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64 deadline_ns)
 {
-	/* stop: this CPU runs nothing but this program until it returns; it is the one stopper */
-	__sync_fetch_and_add(&c->stoppers, 1);
-	shot->cpus_stopped = c->stoppers;
+	c->stoppers = 1;
+	shot->cpus_stopped = 1;
 	shot->stopped_ns = bpf_ktime_get_ns();
-
-	if (c->copy) {
-		list_task(c, shot->task);
-		copy_share(c, deadline_ns, 0);
-	}
-	if (classify_share(c, deadline_ns)) {
-		shot->status |= LKD_DEADLINE;
-	} else {
-		c->classified_ns = bpf_ktime_get_ns();
-		if (c->copy)
-			shot->status |= copy_share(c, deadline_ns, 0);
-	}
+	shot->status |= capture(c, shot, c->sequence, deadline_ns);
 	shot->copied_ns = bpf_ktime_get_ns();
-
-	/* thaw */
-	__sync_fetch_and_sub(&c->stoppers, 1);
+	c->stoppers = 0;
 	shot->thawed_ns = bpf_ktime_get_ns();
+	finish(c);
 }
 
-static __always_inline int trigger(void *ctx, const void *probe_regs)
+/* Takes the freeze back; true if it has not taken place. */
+static __always_inline int withdraw(struct lkd_ctl *c, __u64 pending)
+{
+	if (__sync_val_compare_and_swap(&c->pending, pending, 0) != pending) {
+		/* it has begun, but the interrupt in which this CPU takes part did not come: whoever has stopped may go */
+		c->phase = phase_of(c->sequence, LKD_THAWED);
+		__sync_lock_test_and_set(&c->freeze, 0);
+	}
+	/* unless it did come, just now */
+	return LOOK(c->state) == LKD_TAKEN;
+}
+
+/* in_interrupt: the program itself runs in an interrupt, so the one that it asks for comes right after, at the same place. */
+static __always_inline int trigger(void *ctx, const void *probe_regs, int in_interrupt)
 {
 	__u64 now = bpf_ktime_get_ns(), frame;
 	/* the frame's address as a plain number: the way to this program's caller */
@@ -136,14 +126,36 @@ static __always_inline int trigger(void *ctx, const void *probe_regs)
 		__sync_fetch_and_add(&c->dropped, 1);
 		return 0;
 	}
-	__u64 deadline_ns = now + c->max_pause_ns;
+	__u64 deadline_ns = now + c->max_pause_ns, pending = bpf_get_smp_processor_id() + 1;
 	c->deadline_ns = deadline_ns;
 	shot->status = 0;
+	int freeze = !!c->rendezvous;
+	if (freeze) {
+		c->trigger_cpu = pending - 1;
+		c->recorded = 0;
+		c->phase = phase_of(c->sequence, LKD_STOPPING);
+		__sync_lock_test_and_set(&c->pending, pending);
+		/* the others come while the shot is being recorded */
+		if (!in_interrupt)
+			ask(c);
+	}
 	record(ctx, c, shot, request, probe_regs, frame, now);
+	if (!freeze) {
+		shot->status |= LKD_ALONE;
+	} else if (shot->probe_regs_valid && !interrupts_on(shot->probe_regs)) {
+		if (!withdraw(c, pending))
+			return 0;
+		shot->status |= LKD_NOT_INTERRUPTIBLE;
+	} else {
+		__sync_lock_test_and_set(&c->recorded, 1);
+		ask(c);
+		if (in_interrupt || wait(c, WAIT_HELD, c->sequence, 0, bpf_ktime_get_ns() + c->grace_ns) == WAIT_MET)
+			return 0;
+		if (!withdraw(c, pending))
+			return 0;
+		shot->status |= LKD_NOT_INTERRUPTIBLE;
+	}
 	hold(c, shot, deadline_ns);
-	__sync_val_compare_and_swap(&c->state, LKD_TAKEN, LKD_HELD);
-	__u64 sequence = c->sequence;
-	bpf_ringbuf_output(&lkd_shots, &sequence, sizeof(sequence), BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 

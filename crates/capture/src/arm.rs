@@ -1,6 +1,6 @@
 //! Arming: everything that could fail is done before the probe, so that the trigger only has to run.
 //!
-//! checks → survey (bases, one pass to size the buffer) → engine → own buffers marked → writer started → armed
+//! [`prepare`](crate::prepare) → what stops CPUs is attached → writer started, with the threads that wake CPUs → rehearsed → armed
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,17 +10,21 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lkd_dump::{Kind, PageClass, Request};
+use lkd_dump::Request;
 
-use crate::ctl::{LANES, MOST_SLOTS, State, UNIT_PAGES, get, set};
-use crate::engine::{self, Engine, Sizes, TriggerProg};
+use crate::ctl::{State, get};
+use crate::engine::{self, Engine, TriggerProg};
 use crate::error::Error;
-use crate::live::{Live, frames_of_mapping};
+use crate::freeze::Freeze;
+use crate::live::Live;
 use crate::options::Options;
-use crate::pass::classify_rest;
+use crate::prepare::{Prepared, cpus, prepare};
 use crate::progress::Event;
 use crate::sys::{Mapping, run_program, spawn_with};
-use crate::{doctor, first, takeover, target, writer};
+use crate::{takeover, writer};
+
+/// How long the writer may take to start its threads.
+const START: Duration = Duration::from_secs(30);
 
 /// An armed trigger. Dropped, it is disarmed; a dump under way is completed by the writer alone.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Armed {
     gone: bool,
     /// What the sizing pass met, by class.
     found: [u64; 16],
+    /// Holds what is attached; let go, nothing is stopped any more.
+    freeze: Freeze,
 }
 
 /// Makes ready to take a shot.
@@ -41,178 +47,49 @@ pub struct Armed {
 /// # Errors
 /// What is missing and how to get it: privileges, a kernel feature, a fit directory, room.
 pub fn arm(options: &Options) -> Result<Armed, Error> {
-    doctor::require()?;
-    let free = if options.copy { target::prepare(&options.root)? } else { u64::MAX };
-    let (live, survey) = Live::find()?;
-    live.settle(&survey)?;
-    set(&survey.ctl()?.classes_kept, classes_kept(Kind::Kernel));
-    classify_rest(survey.ctl()?, || survey.run("lkd_classify"))?;
-    let found = survey.ctl()?.found();
-
-    let mut warnings = Vec::new();
-    let first = if options.copy { first::pages(&live, &survey) } else { Vec::new() };
-    let (sizes, needed) = sizes(options, &live, &found, first.len() as u64, &mut warnings)?;
-    // What is written is compressed, seldom to less than a fourth.
-    if free < needed.saturating_mul(4096) / 4 {
-        return Err(Error::refused(
-            format!(
-                "{} has {} MB free, a dump of this kernel needs about {} MB",
-                options.root.display(),
-                free >> 20,
-                needed >> 9
-            ),
-            "make room, or name another directory",
-        ));
-    }
-    let engine = engine::full(&survey, sizes, &options.programs)?;
-    drop(survey);
-    live.settle(&engine)?;
-    let ctl = engine.ctl()?;
-    set(&ctl.classes_kept, classes_kept(Kind::Kernel));
-    set(&ctl.slots, sizes.slots);
-    set(&ctl.max_pause_ns, options.max_pause_ns);
-    set(&ctl.copy, u64::from(options.copy));
-    set(&ctl.emit, 1);
-    let mut base = 0;
-    for (lane, room) in ctl.lanes.iter().zip(sizes.lanes) {
-        set(&lane.base, base);
-        set(&lane.room, room);
-        base += room;
-    }
-    mark_own(&engine, &live)?;
-
+    let prepared = prepare(options)?;
+    let mut freeze =
+        if options.freeze { Freeze::attach(&prepared.engine)? } else { Freeze::alone("it was asked for") };
+    prepared.reset(1)?;
     let arrays = options
         .programs
         .iter()
-        .map(|of| Ok((*of, engine::prog_array(engine.trigger(*of)?)?)))
+        .map(|of| Ok((*of, engine::prog_array(prepared.engine.trigger(*of)?)?)))
         .collect::<Result<Vec<_>, Error>>()?;
-    ctl.reset_pass();
-    list_first(&engine, &first)?;
-    set(&ctl.sequence, 1);
-    // before the writer, which ends when it finds the trigger disarmed; no program can reach the trigger yet
-    ctl.arm();
-    let (writer, progress) = start_writer(options, &live, &engine)?;
-    Ok(Armed {
+    let (writer, progress) = start_writer(options, &prepared.live, &prepared.engine)?;
+    let Prepared { engine, mut warnings, found, .. } = prepared;
+    let mut armed = Armed {
         engine,
         arrays,
         progress: BufReader::new(progress),
         line: String::new(),
         writer,
-        warnings,
+        warnings: Vec::new(),
         gone: false,
         found,
-    })
-}
-
-/// The classes that a kind keeps, as the engine's mask.
-fn classes_kept(kind: Kind) -> u64 {
-    PageClass::ALL
-        .into_iter()
-        .filter(|class| kind.keeps(*class))
-        .fold(0, |mask, class| mask | 1 << class as u8)
-}
-
-/// The maps' sizes, and the pages that a dump will have.
-fn sizes(
-    options: &Options,
-    live: &Live,
-    found: &[u64; 16],
-    first: u64,
-    warnings: &mut Vec<String>,
-) -> Result<(Sizes, u64), Error> {
-    let of = |class: PageClass| found.get(class as usize).copied().unwrap_or(0);
-    let image = live.ram.image.end.saturating_sub(live.ram.image.start);
-    let must = of(PageClass::Slab) + of(PageClass::PageTable) + of(PageClass::OtherKernel) + image;
-    let reserved = of(PageClass::Reserved);
-    let unreferenced = of(PageClass::RefcountZero);
-    // The image's pages are reserved ones, copied with those that must be.
-    let kept = must - image + reserved + unreferenced;
-    // The kernel may have grown by the time of the probe; what the list has no room for is found again by its class.
-    let first = first + first::ROOM_FOR_TASK;
-    let lanes: [u64; LANES] =
-        [first, must + must / 2 + 65536, reserved + 4096, unreferenced * 2 + 65536, 0, 0, 0, 0];
-    let wanted = kept + kept / 8 + 1024 + first;
-    let available = available()?;
-    let slots = match options.buffer_bytes {
-        Some(bytes) if bytes > available => {
-            return Err(Error::refused(
-                format!(
-                    "a buffer of {} MB is more than the {} MB of memory available",
-                    bytes >> 20,
-                    available >> 20
-                ),
-                "give it less (lkdbuf)",
-            ));
-        }
-        Some(bytes) => bytes / 4096,
-        None => {
-            let most = available / 8 / 4096;
-            if kept > most {
-                warnings.push(format!(
-                    "the buffer has {} MB (an eighth of the memory available), the kernel {} MB: the rest will be read after the thread went on",
-                    most >> 8,
-                    kept >> 8
-                ));
-            }
-            wanted.min(most)
-        }
+        freeze: Freeze::default(),
     };
-    if slots < 16 {
-        return Err(Error::refused("the buffer is too small for any page", "give it more memory (lkdbuf)"));
+    // Until the writer is told to go on it waits for nothing.
+    let slow = armed.until_ready()?;
+    freeze.rehearse(&armed.engine, &cpus(&armed.engine)?, slow)?;
+    if options.freeze {
+        warnings.extend(
+            freeze.alone.iter().map(|why| {
+                format!("no CPU but the probe's own can be stopped, dumps will be smeared: {why}")
+            }),
+        );
+        warnings.extend(freeze.clock.iter().map(|why| {
+            format!("CPUs are stopped by a clock too, a thousand times a second, which costs some of their time: {why}")
+        }));
     }
-    // A test run copies nothing, and its buffer needs no memory.
-    let slots = if options.copy { slots.min(MOST_SLOTS) } else { 16 };
-    Ok((Sizes { slots, lanes }, kept))
-}
-
-/// Fills the lane that is copied before classification.
-fn list_first(engine: &Engine, first: &[u64]) -> Result<(), Error> {
-    let [lane, ..] = &engine.ctl()?.lanes;
-    let bytes: Vec<u8> = first.iter().flat_map(|frame| frame.to_ne_bytes()).collect();
-    let list = engine.map_memory("lkd_list", bytes.len())?;
-    if !list.write(get(&lane.base) as usize * 8, &bytes) {
-        return Err(Error::Machine("the map of the list is shorter than it was made".into()));
-    }
-    set(&lane.wanted, first.len() as u64);
-    Ok(())
-}
-
-/// Bytes of memory that could be had.
-fn available() -> Result<u64, Error> {
-    let meminfo =
-        fs::read_to_string("/proc/meminfo").map_err(|error| Error::io("reading /proc/meminfo", error))?;
-    meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok())
-        .map(|kilobytes| kilobytes * 1024)
-        .ok_or_else(|| Error::Machine("/proc/meminfo has no MemAvailable".into()))
-}
-
-/// Marks the pages of our own large maps, so that the dump does not contain the dump.
-fn mark_own(engine: &Engine, live: &Live) -> Result<(), Error> {
-    let units = live.ram.units();
-    let list = engine.sizes.lanes.iter().sum::<u64>() as usize * 8;
-    let mappings = [
-        ("lkd_pages", engine.sizes.slots as usize * 4096),
-        ("lkd_list", list),
-        ("lkd_classes", engine.units * UNIT_PAGES as usize),
-        ("lkd_bounce", crate::ctl::PEEKS * 4096),
-        ("lkd_stack", crate::ctl::STACK_BYTES),
-    ];
-    for (name, len) in mappings {
-        let mapping = engine.map_memory(name, len)?;
-        for frame in frames_of_mapping(&mapping)? {
-            let after = units.partition_point(|unit| unit.first <= frame);
-            let Some(unit) = after.checked_sub(1).and_then(|place| units.get(place)) else { continue };
-            if frame < unit.first + u64::from(unit.pages) {
-                let place = u64::from(unit.base) + frame % UNIT_PAGES;
-                if !engine.classes.write(place as usize, &[PageClass::Own as u8]) {
-                    return Err(Error::Machine("the map of classes is shorter than it was made".into()));
-                }
-            }
-        }
-    }
-    Ok(())
+    (armed.warnings, armed.freeze) = (warnings, freeze);
+    armed.engine.ctl()?.arm();
+    armed
+        .progress
+        .get_ref()
+        .write_all(b"g")
+        .map_err(|error| Error::io("telling the writer to go on", error))?;
+    Ok(armed)
 }
 
 fn start_writer(options: &Options, live: &Live, engine: &Engine) -> Result<(Child, UnixStream), Error> {
@@ -242,6 +119,20 @@ fn start_writer(options: &Options, live: &Live, engine: &Engine) -> Result<(Chil
 }
 
 impl Armed {
+    /// Waits until the writer's threads are there; gives why they may be slow.
+    fn until_ready(&mut self) -> Result<Option<String>, Error> {
+        match self.next_event(START)? {
+            Some(Event::Ready { slow }) => Ok(slow),
+            Some(Event::Failed { why }) => Err(Error::Machine(format!("the writer did not start: {why}"))),
+            Some(_) | None => Err(Error::Machine("the writer did not start".into())),
+        }
+    }
+
+    /// How CPUs are stopped: why only the probing thread can be held, if so.
+    pub fn alone(&self) -> Option<&str> {
+        self.freeze.alone.as_deref()
+    }
+
     /// The map into which a program of this type tail-calls, at index 0; `None` when [`Options::programs`] lacks the type.
     pub fn prog_array_fd(&self, of: TriggerProg) -> Option<BorrowedFd<'_>> {
         self.arrays.iter().find(|(have, _)| *have == of).map(|(_, fd)| fd.as_fd())

@@ -7,6 +7,9 @@
 use std::mem::{offset_of, size_of};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use lkd_dump::CpuState;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 /// Pages in an aligned block that one unit of work covers, wholly or in part.
 pub const UNIT_PAGES: u64 = 1024;
 /// Lanes of the list of pages, first copied first.
@@ -17,6 +20,8 @@ pub const PEEKS: usize = 256;
 pub const STACK_BYTES: usize = 16384;
 /// Pages of it.
 pub const STACK_PAGES: usize = STACK_BYTES / 4096;
+/// An entry of the list that holds no page.
+const ENTRY_NONE: u64 = (1 << ENTRY_PFN_BITS) - 1;
 /// Most pages that the buffer can have: a slot's number has 28 bits, of which three values mean no slot.
 pub const MOST_SLOTS: u64 = (1 << 28) - 3;
 
@@ -78,6 +83,13 @@ pub struct Ctl {
     pub pipe_fd: AtomicI64,
     pub page_struct: AtomicU64,
     pub run_queue: AtomicU64,
+    pub rendezvous: AtomicU64,
+    pub cpu_slots: AtomicU64,
+    pub quorum_ns: AtomicU64,
+    pub grace_ns: AtomicU64,
+    pub spins: AtomicU64,
+    pub entry_first: AtomicU64,
+    pub entry_end: AtomicU64,
 
     pub state: AtomicU64,
     pub sequence: AtomicU64,
@@ -101,6 +113,31 @@ pub struct Ctl {
     pub stack_base: AtomicU64,
     pub stack_valid: AtomicU64,
     pub stack_pages: [AtomicU64; STACK_PAGES],
+
+    pub batches_taken: AtomicU64,
+    pub batches_done: AtomicU64,
+    pub trigger_cpu: AtomicU64,
+    pub recorded: AtomicU64,
+    pub pending: AtomicU64,
+    pub rehearsed: AtomicU64,
+    pub freeze: AtomicU64,
+    pub phase: AtomicU64,
+}
+
+/// `struct lkd_cpu`: one CPU in the freeze.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct CpuSlot {
+    /// The last freeze in which it stopped.
+    pub sequence: u64,
+    /// The last freeze that it has left.
+    pub left: u64,
+    /// 1: it is online.
+    pub expected: u64,
+    /// How often its thread was woken.
+    pub woken: u64,
+    pub state: CpuState,
+    pub pad: u64,
 }
 
 /// `enum lkd_state`: where an arming stands.
@@ -163,6 +200,10 @@ impl Ctl {
             &self.own,
             &self.overflow,
             &self.classified_ns,
+            &self.batches_taken,
+            &self.batches_done,
+            &self.recorded,
+            &self.rehearsed,
         ] {
             set(word, 0);
         }
@@ -190,6 +231,8 @@ pub enum Copied {
     Failed,
     /// When its turn came, late, it was no longer a page to keep.
     Changed,
+    /// There is no page: a CPU took this place and did not need it.
+    NoPage,
     /// Its copy is the buffer's page of this number.
     Slot(u64),
 }
@@ -197,6 +240,7 @@ pub enum Copied {
 /// Takes an entry apart: the page frame number, and what became of it.
 pub fn entry(word: u64) -> (u64, Copied) {
     let copied = match word >> ENTRY_PFN_BITS {
+        0 if word == ENTRY_NONE => Copied::NoPage,
         0 => Copied::Not,
         ENTRY_FAILED_SLOT => Copied::Failed,
         ENTRY_CHANGED_SLOT => Copied::Changed,
@@ -220,11 +264,14 @@ const _: () = {
     assert!(size_of::<Lane>() == 32);
     assert!(size_of::<Peek>() == 24);
     assert!(offset_of!(Ctl, pipe_fd) == 104);
-    assert!(offset_of!(Ctl, state) == 128);
-    assert!(offset_of!(Ctl, found) == 264);
-    assert!(offset_of!(Ctl, lanes) == 392);
-    assert!(offset_of!(Ctl, stack_base) == 648);
-    assert!(size_of::<Ctl>() == 696);
+    assert!(offset_of!(Ctl, state) == 184);
+    assert!(offset_of!(Ctl, found) == 320);
+    assert!(offset_of!(Ctl, lanes) == 448);
+    assert!(offset_of!(Ctl, stack_base) == 704);
+    assert!(offset_of!(Ctl, batches_taken) == 752);
+    assert!(size_of::<Ctl>() == 816);
+    assert!(offset_of!(CpuSlot, state) == 32);
+    assert!(size_of::<CpuSlot>() == 256);
 };
 
 #[cfg(test)]
@@ -252,6 +299,13 @@ pub mod tests {
             pipe_fd: AtomicI64::new(-1),
             page_struct: zero(),
             run_queue: zero(),
+            rendezvous: zero(),
+            cpu_slots: zero(),
+            quorum_ns: zero(),
+            grace_ns: zero(),
+            spins: zero(),
+            entry_first: zero(),
+            entry_end: zero(),
             state: zero(),
             sequence: zero(),
             dropped: zero(),
@@ -274,6 +328,14 @@ pub mod tests {
             stack_base: zero(),
             stack_valid: zero(),
             stack_pages: std::array::from_fn(|_| zero()),
+            batches_taken: zero(),
+            batches_done: zero(),
+            trigger_cpu: zero(),
+            recorded: zero(),
+            pending: zero(),
+            rehearsed: zero(),
+            freeze: zero(),
+            phase: zero(),
         }
     }
 
@@ -292,6 +354,7 @@ pub mod tests {
     #[test]
     fn an_entry_tells_its_page_and_its_copy() {
         assert_eq!(entry(0x12345), (0x12345, Copied::Not));
+        assert_eq!(entry(0xf_ffff_ffff), (0xf_ffff_ffff, Copied::NoPage));
         assert_eq!(entry(0x12345 | 1 << 36), (0x12345, Copied::Slot(0)));
         assert_eq!(entry(0x12345 | !0 << 36), (0x12345, Copied::Failed));
         assert_eq!(entry(0x12345 | (!1 << 36)), (0x12345, Copied::Changed));

@@ -50,6 +50,8 @@ pub struct Sizes {
     pub slots: u64,
     /// Entries of the list, by lane.
     pub lanes: [u64; LANES],
+    /// CPUs that may exist.
+    pub cpus: u32,
 }
 
 /// Programs that were loaded, their maps, and the maps' memory.
@@ -86,10 +88,18 @@ pub fn survey(units: &[Unit]) -> Result<Engine, Error> {
 
 /// The programs of an arming, over the maps of units, classes and peeks of `survey`.
 pub fn full(survey: &Engine, sizes: Sizes, triggers: &[TriggerProg]) -> Result<Engine, Error> {
-    let mut programs = vec!["lkd_peek", "lkd_classify", "lkd_copy"];
+    let mut programs = vec!["lkd_peek", "lkd_classify", "lkd_copy", "lkd_begin", "lkd_stop", "lkd_rehearse"];
     programs.extend(triggers.iter().map(|trigger| trigger.program()));
-    load(survey.units, sizes, Some(survey), &programs)
+    load(survey.units, sizes, Some((survey, SURVEYED)), &programs)
 }
+
+/// More programs over all maps of an engine.
+pub fn more(engine: &Engine, programs: &[&str]) -> Result<Engine, Error> {
+    load(engine.units, engine.sizes, Some((engine, &[])), programs)
+}
+
+/// The maps that a survey has filled. Every other one is an arming's own.
+const SURVEYED: &[&str] = &["lkd_units", "lkd_classes", "lkd_peeks", "lkd_bounce"];
 
 impl Engine {
     /// The control block.
@@ -166,7 +176,13 @@ pub fn put_request(map: BorrowedFd<'_>, request: &Request) -> Result<(), Error> 
         .map_err(|error| Error::io("handing over the request", error))
 }
 
-fn load(units: usize, sizes: Sizes, over: Option<&Engine>, programs: &[&str]) -> Result<Engine, Error> {
+/// `over`: an engine whose maps of these names are used again; of no names: all.
+fn load(
+    units: usize,
+    sizes: Sizes,
+    over: Option<(&Engine, &[&str])>,
+    programs: &[&str],
+) -> Result<Engine, Error> {
     if let Ok(mut warnings) = WARNINGS.lock() {
         warnings.clear();
     }
@@ -197,7 +213,7 @@ type Loaded = (BTreeMap<String, OwnedFd>, BTreeMap<String, OwnedFd>);
 fn try_load(
     units: usize,
     sizes: Sizes,
-    over: Option<&Engine>,
+    over: Option<(&Engine, &[&str])>,
     wanted: &[&str],
 ) -> Result<Loaded, libbpf_rs::Error> {
     let entries = |n: u64| u32::try_from(n.max(1)).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
@@ -208,10 +224,11 @@ fn try_load(
             "lkd_units" | "lkd_classes" => map.set_max_entries(entries(units as u64)?)?,
             "lkd_list" => map.set_max_entries(entries(sizes.lanes.iter().sum())?)?,
             "lkd_pages" => map.set_max_entries(entries(sizes.slots)?)?,
+            "lkd_cpus" => map.set_max_entries(entries(sizes.cpus.into())?)?,
             _ => {}
         }
-        if let Some(over) = over
-            && matches!(name.as_str(), "lkd_units" | "lkd_classes" | "lkd_peeks" | "lkd_bounce")
+        if let Some((over, names)) = over
+            && (names.is_empty() || names.contains(&name.as_str()))
             && let Some(fd) = over.maps.get(&name)
         {
             map.reuse_fd(fd.as_fd())?;

@@ -1,8 +1,6 @@
 //! What is copied before all else: the pages that say who was running. Classification may use up the time for which a thread may
 //! be held; a run queue read after that names another task than the one at the probe, and debuggers believe it.
 
-use std::fs;
-
 use lkd_kernel::symbols::Symbols;
 
 use crate::ctl::get;
@@ -18,9 +16,7 @@ const VARIABLES: [&str; 3] = ["runqueues", "current_task", "pcpu_hot"];
 
 /// The page frames of every CPU's run queue and current task pointer, ascending, each once. A kernel that does not name them (no
 /// KALLSYMS_ALL), or keeps them outside the direct map, has fewer or none: then their pages come in their turn.
-pub fn pages(live: &Live, survey: &Engine) -> Vec<u64> {
-    let Ok(text) = fs::read("/proc/kallsyms") else { return Vec::new() };
-    let Ok(symbols) = Symbols::parse(&text) else { return Vec::new() };
+pub fn pages(live: &Live, survey: &Engine, symbols: &Symbols) -> Vec<u64> {
     let Some(offsets) = symbols.by_name("__per_cpu_offset").map(|symbol| symbol.addr) else {
         return Vec::new();
     };
@@ -60,6 +56,7 @@ mod tests {
             vmcoreinfo: Vec::new(),
             phys_base: 0,
             cpus: Vec::new(),
+            cpu_slots: 0,
             utsname: lkd_dump::Utsname::default(),
         };
         live.ram.pages.insert_run(lkd_dump::Pfn(0), 16);

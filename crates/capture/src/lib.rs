@@ -19,16 +19,20 @@
 
 pub mod arm;
 pub mod classes;
+mod cpus;
 pub mod ctl;
 pub mod doctor;
+pub mod drill;
 pub mod engine;
 pub mod error;
 mod first;
+mod freeze;
 mod handover;
 pub mod live;
 mod options;
 mod pass;
 pub mod peek;
+mod prepare;
 pub mod progress;
 pub mod ram;
 mod registers;
@@ -38,10 +42,13 @@ mod sys;
 mod takeover;
 mod target;
 mod unwind;
+mod verdict;
+mod wakers;
 pub mod writer;
 
 pub use arm::{Armed, arm};
 pub use engine::TriggerProg;
 pub use error::Error;
-pub use options::{DEFAULT_ROOT, Options, ProbeName};
+pub use options::{DEFAULT_ROOT, Options, ProbeName, Work};
 pub use progress::Event;
+pub use takeover::Taken;

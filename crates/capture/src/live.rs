@@ -37,6 +37,8 @@ pub struct Live {
     pub phys_base: u64,
     /// The CPUs online.
     pub cpus: Vec<u32>,
+    /// One more than the highest number that a CPU may have.
+    pub cpu_slots: u32,
     pub utsname: Utsname,
 }
 
@@ -50,11 +52,11 @@ impl Live {
         let utsname = utsname();
         let vmcoreinfo = vmcoreinfo(&mut peeker, page_offset, &utsname)?;
         let phys_base = VmcoreInfo::parse(&vmcoreinfo).number("phys_base").unwrap_or(0) as u64;
-        let cpus = read("/sys/devices/system/cpu/online").map(|text| ram::number_list(&text))?;
+        let (cpus, cpu_slots) = (online()?, possible()?);
         let ctl = survey.ctl()?;
         set(&ctl.page_offset, page_offset);
         set(&ctl.vmemmap, vmemmap);
-        Ok((Live { ram, page_offset, vmemmap, vmcoreinfo, phys_base, cpus, utsname }, survey))
+        Ok((Live { ram, page_offset, vmemmap, vmcoreinfo, phys_base, cpus, cpu_slots, utsname }, survey))
     }
 
     /// Writes the settings that the programs of an arming or a survey need.
@@ -67,8 +69,20 @@ impl Live {
         set(&ctl.image_end, self.ram.image.end);
         set(&ctl.units, engine.units as u64);
         set(&ctl.cpus, self.cpus.len() as u64);
+        set(&ctl.cpu_slots, u64::from(self.cpu_slots));
         Ok(())
     }
+}
+
+/// The CPUs online.
+pub fn online() -> Result<Vec<u32>, Error> {
+    read("/sys/devices/system/cpu/online").map(|text| ram::number_list(&text))
+}
+
+/// One more than the highest number that a CPU may have.
+fn possible() -> Result<u32, Error> {
+    let possible = read("/sys/devices/system/cpu/possible").map(|text| ram::number_list(&text))?;
+    Ok(possible.iter().max().map_or(1, |cpu| cpu + 1))
 }
 
 /// Memory by /proc/iomem, without the blocks that are offline.

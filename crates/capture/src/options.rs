@@ -42,8 +42,24 @@ pub struct Options {
     pub script: String,
     /// The program to start as the writer with [`ARG`](crate::writer::ARG) as its argument. `None`: this one.
     pub writer: Option<PathBuf>,
-    /// Copy memory and write a dump. False: the trigger only classifies pages, and nothing is written.
-    pub copy: bool,
+    /// Stop all CPUs. False: hold only the probing thread.
+    pub freeze: bool,
+    /// How far a shot goes.
+    pub work: Work,
+}
+
+/// How far a shot goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Work {
+    /// CPUs stop and go on.
+    Stop,
+    /// And every page's class is found.
+    Classify,
+    /// And pages are copied into the buffer, where nobody looks at them.
+    Copy,
+    /// And a dump is written.
+    #[default]
+    Dump,
 }
 
 impl Default for Options {
@@ -58,7 +74,8 @@ impl Default for Options {
             probes: Vec::new(),
             script: String::new(),
             writer: None,
-            copy: true,
+            freeze: true,
+            work: Work::default(),
         }
     }
 }

@@ -5,14 +5,19 @@ use std::path::PathBuf;
 /// A step of a dump.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// The writer has started, and its threads that wake CPUs.
+    Ready {
+        /// Why they may be slow.
+        slow: Option<String>,
+    },
     /// The shot was taken and the thread runs on.
     Taken {
         /// How long the probing thread was held, in nanoseconds.
         pause_ns: u64,
         /// CPUs that stood still.
         cpus: u32,
-        /// Whether every page was read while all CPUs stood still.
-        consistent: bool,
+        /// Why not every page was read while all CPUs stood still; empty: it was.
+        smears: Vec<String>,
         /// Pages that were copied meanwhile.
         pages: u64,
         /// The probe, as provider:module:function:name.
@@ -63,11 +68,11 @@ impl Event {
     /// One line, its end included.
     pub fn encode(&self) -> String {
         let fields: Vec<String> = match self {
-            Event::Taken { pause_ns, cpus, consistent, pages, probe, pid, comm, kind } => vec![
+            Event::Taken { pause_ns, cpus, smears, pages, probe, pid, comm, kind } => vec![
                 "taken".into(),
                 pause_ns.to_string(),
                 cpus.to_string(),
-                u8::from(*consistent).to_string(),
+                smears.join("; "),
                 pages.to_string(),
                 probe.clone(),
                 pid.to_string(),
@@ -87,6 +92,7 @@ impl Event {
                 failed.to_string(),
                 seconds.to_string(),
             ],
+            Event::Ready { slow } => ["ready".into()].into_iter().chain(slow.clone()).collect(),
             Event::Failed { why } => vec!["failed".into(), why.clone()],
             Event::Gone => vec!["gone".into()],
         };
@@ -105,7 +111,7 @@ impl Event {
             "taken" => Some(Event::Taken {
                 pause_ns: number(1)?,
                 cpus: small(2)?,
-                consistent: number(3)? == 1,
+                smears: text(3).filter(|why| !why.is_empty()).into_iter().collect(),
                 pages: number(4)?,
                 probe: text(5)?,
                 pid: small(6)?,
@@ -122,6 +128,7 @@ impl Event {
                 failed: number(6)?,
                 seconds: fields.get(7)?.parse().ok()?,
             }),
+            "ready" => Some(Event::Ready { slow: text(1) }),
             "failed" => Some(Event::Failed { why: text(1)? }),
             "gone" => Some(Event::Gone),
             _ => None,
@@ -131,14 +138,19 @@ impl Event {
     /// The event for a person, as it follows "dtrace: ".
     pub fn line(&self) -> String {
         match self {
-            Event::Taken { pause_ns, cpus, consistent, pages, probe, pid, comm, kind } => format!(
-                "live dump {kind:#x} ({}) at {probe}, pid {pid} ({comm}): held {} CPU{} for {:.1} ms, {}, {} copied",
+            Event::Taken { pause_ns, cpus, smears, pages, probe, pid, comm, kind } => format!(
+                "live dump {kind:#x} ({}) at {probe}, pid {pid} ({comm}): {} {} CPU{} for {:.1} ms, {} copied, {}",
                 lkd_dump::Kind::from_flags(u64::from(*kind)).map_or("unknown kind", lkd_dump::Kind::name),
+                if *cpus > 1 || smears.is_empty() { "froze" } else { "held" },
                 cpus,
                 if *cpus == 1 { "" } else { "s" },
                 *pause_ns as f64 / 1e6,
-                if *consistent { "consistent" } else { "smeared" },
                 bytes(pages * 4096),
+                if smears.is_empty() {
+                    "consistent".into()
+                } else {
+                    format!("smeared: {}", smears.join("; "))
+                },
             ),
             Event::Writing { bytes: done, total, path } => format!(
                 "writing {} ({} of {}, {}%) ...",
@@ -165,6 +177,7 @@ impl Event {
                 }
                 line
             }
+            Event::Ready { .. } => "armed".into(),
             Event::Failed { why } => format!("no live dump: {why}"),
             Event::Gone => "the dump's writer was killed: no live dump".into(),
         }
@@ -214,7 +227,7 @@ mod tests {
             Event::Taken {
                 pause_ns: 31_400_000,
                 cpus: 1,
-                consistent: false,
+                smears: vec!["CPU 3 did not stop; 2 pages could not be read".into()],
                 pages: 1000,
                 probe: "syscall::lseek:return".into(),
                 pid: 4711,
@@ -231,6 +244,8 @@ mod tests {
                 failed: 6,
                 seconds: 1.5,
             },
+            Event::Ready { slow: None },
+            Event::Ready { slow: Some("no".into()) },
             Event::Failed { why: "no\nspace".into() },
             Event::Gone,
         ];
@@ -245,10 +260,10 @@ mod tests {
 
     #[test]
     fn a_person_reads_what_was_frozen_and_how_well() {
-        let taken = Event::Taken {
+        let taken = |cpus, smears: &[&str]| Event::Taken {
             pause_ns: 31_400_000,
-            cpus: 2,
-            consistent: true,
+            cpus,
+            smears: smears.iter().map(|why| (*why).to_owned()).collect(),
             pages: 25_000,
             probe: "syscall::lseek:return".into(),
             pid: 4711,
@@ -256,8 +271,13 @@ mod tests {
             kind: 0,
         };
         assert_eq!(
-            taken.line(),
-            "live dump 0x0 (kernel) at syscall::lseek:return, pid 4711 (seeker): held 2 CPUs for 31.4 ms, consistent, 102 MB copied"
+            taken(2, &[]).line(),
+            "live dump 0x0 (kernel) at syscall::lseek:return, pid 4711 (seeker): froze 2 CPUs for 31.4 ms, 102 MB copied, consistent"
         );
+        assert!(taken(1, &[]).line().contains(": froze 1 CPU for "));
+        let smeared = taken(1, &["no other CPU was stopped", "500 ms were not enough"]).line();
+        assert!(smeared.ends_with(
+            ": held 1 CPU for 31.4 ms, 102 MB copied, smeared: no other CPU was stopped; 500 ms were not enough"
+        ));
     }
 }

@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
+use lkd_dump::shot::cpu_flags;
 use lkd_dump::{
-    ByteLen, Format, Kind, Machine, Mapping as Segment, Meta, Notes, Options, Paddr, Progress, Regs, Shot,
-    UnixTime, Vaddr, WriteStats,
+    ByteLen, CpuState, Format, Kind, Machine, Mapping as Segment, Meta, Notes, Options, Paddr, Progress,
+    Regs, Shot, UnixTime, Vaddr, WriteStats,
 };
 use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
@@ -16,7 +17,7 @@ use crate::pass::now_ns;
 use crate::progress::Event;
 use crate::registers::{self, Stack};
 use crate::source::{Captured, Held, Unlisted, begun};
-use crate::takeover::{Writer, read_shot};
+use crate::takeover::{Taken, Writer, read_shot};
 use crate::target::Report;
 use crate::unwind::Orc;
 
@@ -31,12 +32,12 @@ const CLOSING_ROOM: ByteLen = ByteLen(1 << 20);
 
 /// Writes the dump of the shot that is held, and tells each step.
 pub fn write(writer: &mut Writer) -> Result<(), Error> {
-    let mut shot = read_shot(&writer.shot, writer.ctl()?)?;
+    let Taken { mut shot, mut cpus, stirs, smears } = writer.taken()?;
     name(writer, &mut shot);
     writer.socket.tell(&Event::Taken {
         pause_ns: shot.thawed_ns.saturating_sub(shot.triggered_ns),
         cpus: shot.cpus_stopped,
-        consistent: shot.is_consistent(),
+        smears,
         pages: shot.pages.frozen,
         probe: shot.probe(),
         pid: shot.tgid,
@@ -52,13 +53,17 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     let counted = read_shot(&writer.shot, writer.ctl()?)?;
     shot.pages = lkd_dump::PageCounts { frozen: shot.pages.frozen, ..counted.pages };
     let stack = registers(writer, &mut shot)?;
+    if let Some(own) = cpus.iter_mut().find(|state| state.cpu == shot.cpu) {
+        own.regs = shot.probe_regs;
+        own.flags |= if shot.probe_regs_valid == Regs::ALL_VALID { cpu_flags::REGS } else { 0 };
+    }
 
     let report = Report::begin(&writer.root, &writer.component, shot.realtime_ns)
         .map_err(|error| Error::io(format!("making a report in {}", writer.root.display()), error))?;
     let path = report.path();
     let failed = |error| Error::io(format!("writing {}", path.display()), error);
     let mut file = report.create().map_err(failed)?;
-    let meta = meta(writer, &shot)?;
+    let meta = meta(writer, &shot, &cpus)?;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let told = WriteStats { threads: threads.get() as u32, ..stats(writer.format) };
 
@@ -67,7 +72,16 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         control.ctl().ok_or_else(|| Error::Machine("the engine's control block is too short".into()))?;
     let unlisted = Unlisted { classes, units, kept: get(&ctl.classes_kept) };
     let unlisted = (get(&ctl.overflow) > 0).then_some(&unlisted);
-    let held = Held { ctl, list, unlisted, pages, begun: &begun, drained_ns, stack: &stack };
+    let held = Held {
+        ctl,
+        list,
+        unlisted,
+        pages,
+        begun: &begun,
+        drained_ns,
+        stack: &stack,
+        still: stirs.is_empty(),
+    };
     let mut source = Captured::new(&held, peeker, shot).map_err(|error| Error::Machine(error.to_string()))?;
     source.describe(told);
     let total = source.total();
@@ -148,17 +162,16 @@ fn registers(writer: &mut Writer, shot: &mut Shot) -> Result<Stack, Error> {
 }
 
 /// What the dump says of the machine.
-fn meta(writer: &Writer, shot: &Shot) -> Result<Meta, Error> {
+fn meta(writer: &Writer, shot: &Shot, cpus: &[CpuState]) -> Result<Meta, Error> {
     let live = &writer.live;
     let mut notes = Notes::new();
-    for cpu in &live.cpus {
-        if *cpu == shot.cpu {
-            // Not the thread's id, which is in the shot: in a dump of a kernel that did not crash drgn asks for the note
-            // "CPU + 1", as QEMU writes it; crash goes by the order alone.
-            notes.prstatus(cpu + 1, &shot.probe_regs);
-        } else {
-            notes.prstatus(0, &Regs::default());
-        }
+    for cpu in cpus {
+        // Not the thread's id, which is in its own note: in a dump of a kernel that did not crash drgn asks for the note
+        // "CPU + 1", as QEMU writes it; crash goes by the order alone.
+        notes.prstatus(cpu.cpu + 1, &cpu.regs);
+    }
+    for cpu in cpus {
+        notes.cpu_state(cpu);
     }
     notes.vmcoreinfo(&live.vmcoreinfo);
     let image = &live.ram.image;
@@ -177,7 +190,7 @@ fn meta(writer: &Writer, shot: &Shot) -> Result<Meta, Error> {
         kind: Kind::Kernel,
         incomplete: false,
         phys_base: live.phys_base,
-        cpus: live.cpus.len().max(1) as u32,
+        cpus: cpus.len().max(1) as u32,
         cpu: shot.cpu,
         notes,
         direct_map: writer.direct_map()?,

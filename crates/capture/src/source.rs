@@ -49,6 +49,8 @@ pub struct Held<'a> {
     pub drained_ns: (u64, u64),
     /// The probing thread's stack.
     pub stack: &'a Stack,
+    /// All CPUs stood still while the trigger copied.
+    pub still: bool,
 }
 
 /// Pages in ascending order, from the buffer and from memory.
@@ -85,7 +87,9 @@ impl<'a> Captured<'a> {
                     return Err("the list of pages is shorter than it says".into());
                 }
                 let (pfn, copied) = entry(u64::from_ne_bytes(word));
-                wanted.push(Wanted { pfn, copied, late: place >= *begun });
+                if copied != Copied::NoPage {
+                    wanted.push(Wanted { pfn, copied, late: place >= *begun });
+                }
             }
         }
         // stable: of a page that stands in two lanes the first copy stays
@@ -117,7 +121,7 @@ impl<'a> Captured<'a> {
             .map(|page| page.pfn)
             .collect();
         captured.trailing = drained.len() as u64;
-        if !captured.shot.is_consistent() {
+        if !held.still {
             captured.smear();
         }
         for pfn in drained {
@@ -248,6 +252,7 @@ impl PageSource for Captured<'_> {
             match page.copied {
                 Copied::Failed => self.failed += 1,
                 Copied::Changed => self.changed += 1,
+                Copied::NoPage => {}
                 Copied::Slot(slot) => {
                     let Some(into) = batch.push(Pfn(page.pfn)) else { break };
                     if !self.pages.read(slot as usize * 4096, into) {

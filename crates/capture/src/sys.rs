@@ -1,7 +1,8 @@
 //! The kernel's door: every mmap, bpf(2) by file descriptor, ioctl-like call and signal of this crate, and all its `unsafe`.
 
+use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -109,6 +110,62 @@ pub fn run_program(program: BorrowedFd<'_>) -> io::Result<u32> {
     if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(options.retval) }
 }
 
+/// Attaches a program to a raw tracepoint, for as long as the descriptor lives.
+pub fn raw_tracepoint(name: &CStr, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: the name and the descriptor live through the call.
+    let fd = unsafe { libbpf_sys::bpf_raw_tracepoint_open(name.as_ptr(), program.as_raw_fd()) };
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(-fd));
+    }
+    // SAFETY: a fresh descriptor that only we know.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Runs a program at every `period_ns` of a CPU's clock, for as long as the descriptor lives.
+pub fn clock_event(cpu: u32, period_ns: u64, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: all-zero is a valid attr: every field is an integer.
+    let mut attr: libbpf_sys::perf_event_attr = unsafe { std::mem::zeroed() };
+    attr.size = size_of_val(&attr) as u32;
+    attr.type_ = libbpf_sys::PERF_TYPE_SOFTWARE;
+    attr.config = u64::from(libbpf_sys::PERF_COUNT_SW_CPU_CLOCK);
+    attr.__bindgen_anon_1.sample_period = period_ns;
+    const FD_CLOEXEC: libc::c_ulong = 1 << 3;
+    // SAFETY: attr is complete and lives through the call.
+    let fd =
+        unsafe { libc::syscall(libc::SYS_perf_event_open, &raw mut attr, -1, cpu as i32, -1, FD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a fresh descriptor that only we know.
+    let event = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    const PERF_EVENT_IOC_SET_BPF: libc::c_ulong = 0x4004_2408;
+    // SAFETY: an ioctl that takes a number.
+    if unsafe { libc::ioctl(event.as_raw_fd(), PERF_EVENT_IOC_SET_BPF, program.as_raw_fd()) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(event)
+}
+
+/// Binds this thread to a CPU.
+pub fn bind_to(cpu: u32) -> io::Result<()> {
+    let mut set = rustix::thread::CpuSet::new();
+    if cpu as usize >= rustix::thread::CpuSet::MAX_CPU {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    set.set(cpu as usize);
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+}
+
+/// Lets this thread run before all that is not real-time.
+pub fn run_first() -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: 50 };
+    // SAFETY: takes a structure that lives through the call.
+    match unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &parameters) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Whether this kernel gives programs of type `program` (BPF_PROG_TYPE_*) the helper `helper` (BPF_FUNC_*).
 pub fn has_helper(program: u32, helper: u32) -> bool {
     // SAFETY: takes two numbers; loads and drops a two-instruction program.
@@ -184,7 +241,6 @@ pub fn spawn_with(
 
 /// Takes over a file descriptor that this process was started with.
 pub fn inherited(fd: i32) -> io::Result<std::os::fd::OwnedFd> {
-    use std::os::fd::{FromRawFd, OwnedFd};
     if fd < 3 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }

@@ -1,25 +1,39 @@
 //! What the writer works with: handed over by dtrace in a sealed piece of memory and a row of descriptors, taken over here.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use lkd_dump::{Format, Shot, Vaddr};
+use lkd_dump::shot::{cpu_flags, status};
+use lkd_dump::{CpuState, Format, PageClass, Shot, Vaddr};
 
-use crate::ctl::{self, Ctl, State, Unit, get};
+use crate::cpus::Cpus;
+use crate::ctl::{self, CpuSlot, Ctl, State, Unit, get};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::handover::Handover;
-use crate::live::Live;
+use crate::live::{self, Live};
 use crate::options::{Options, ProbeName};
 use crate::peek::Peeker;
 use crate::progress::Event;
 use crate::sys::{self, Mapping, Wakeups, inherited};
+use crate::verdict;
+use crate::wakers::Wakers;
 
-const MAPS: [&str; 8] =
-    ["lkd_ctl", "lkd_shot", "lkd_stack", "lkd_list", "lkd_classes", "lkd_pages", "lkd_peeks", "lkd_bounce"];
+const MAPS: [&str; 10] = [
+    "lkd_ctl",
+    "lkd_cpus",
+    "lkd_shot",
+    "lkd_stack",
+    "lkd_list",
+    "lkd_classes",
+    "lkd_pages",
+    "lkd_peeks",
+    "lkd_bounce",
+    "lkd_wake",
+];
 const PROGRAMS: [&str; 3] = ["lkd_peek", "lkd_classify", "lkd_copy"];
 const RING: &str = "lkd_shots";
 
@@ -59,6 +73,7 @@ pub fn handover<'a>(
     text.put_value("phys_base", live.phys_base);
     text.put("vmcoreinfo", live.vmcoreinfo.as_slice());
     text.put("cpus", live.cpus.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+    text.put_value("cpu_slots", live.cpu_slots);
     text.put("image", format!("{} {}", live.ram.image.start, live.ram.image.end));
     text.put(
         "ram",
@@ -92,7 +107,11 @@ pub struct Writer {
     copy: OwnedFd,
     ring: OwnedFd,
     wakeups: Wakeups,
+    pub cpus: Cpus,
+    wakers: Option<Wakers>,
     pub socket: Socket,
+    /// CPUs came or went between the last look at them and the shot.
+    changed: bool,
     pub units: Vec<Unit>,
     pub live: Live,
     pub root: PathBuf,
@@ -107,11 +126,6 @@ pub struct Writer {
 pub struct Socket(UnixStream);
 
 impl Socket {
-    /// From now on nobody waits for dtrace.
-    pub fn never_wait(&self) -> io::Result<()> {
-        self.0.set_nonblocking(true)
-    }
-
     /// Tells dtrace, if it is there and listens; a dump does not wait for a reader.
     pub fn tell(&mut self, event: &Event) {
         let _ = self.0.write_all(event.encode().as_bytes());
@@ -135,12 +149,22 @@ impl Writer {
                 .map_err(|error| Error::io(format!("mapping {name}"), error))
         };
         let number = |name: &str| text.value::<u64>(name).map_err(broken);
-        let live = live(&text)?;
+        let live = told_live(&text)?;
         let units = live.ram.units();
         let ring = fd(RING)?;
         let (peeks, bounce) = (fd("lkd_peeks")?, fd("lkd_bounce")?);
+        let (control, cpus, wake) = (fd("lkd_ctl")?, fd("lkd_cpus")?, fd("lkd_wake")?);
+        let mapped =
+            |fd: &OwnedFd, len: usize| Mapping::new(fd.as_fd(), len.next_multiple_of(4096)).map_err(failed);
+        let control = || mapped(&control, size_of::<Ctl>());
+        let slots = live.cpu_slots.max(1);
+        let cpus = || Ok(Cpus::new(mapped(&cpus, slots as usize * size_of::<CpuSlot>())?, slots));
+        let mut wakers = Wakers::new(wake.as_fd(), control()?, cpus()?).map_err(failed)?;
+        wakers.serve(&live.cpus).map_err(|error| Error::io("starting a thread for each CPU", error))?;
         Ok(Writer {
-            control: map("lkd_ctl", size_of::<Ctl>())?,
+            control: control()?,
+            cpus: cpus()?,
+            wakers: Some(wakers),
             shot: map("lkd_shot", size_of::<Shot>())?,
             stack: map("lkd_stack", ctl::STACK_BYTES)?,
             list: map("lkd_list", number("entries")? as usize * 8)?,
@@ -152,6 +176,7 @@ impl Writer {
             wakeups: Wakeups::new(ring.as_fd()).map_err(failed)?,
             ring,
             socket: Socket(UnixStream::from(fd("socket")?)),
+            changed: false,
             units,
             live,
             root: PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(
@@ -169,13 +194,36 @@ impl Writer {
         self.control.ctl().ok_or_else(|| Error::Machine("the engine's control block is too short".into()))
     }
 
+    /// Tells dtrace that the threads are there, and waits until it has tried them; false when it ends instead.
+    pub fn begin(&mut self) -> bool {
+        let slow = self.wakers.as_ref().and_then(|wakers| wakers.slow.clone());
+        self.socket.tell(&Event::Ready { slow });
+        let mut go = [0];
+        self.socket.0.read_exact(&mut go).is_ok() && self.socket.0.set_nonblocking(true).is_ok()
+    }
+
+    /// Serves the CPUs that are online now; true if they were others before.
+    fn follow_cpus(&mut self) -> bool {
+        match (&mut self.wakers, live::online()) {
+            (Some(wakers), Ok(online)) => wakers.serve(&online).unwrap_or(false),
+            _ => false,
+        }
+    }
+
     /// Waits for a shot; false when there will be none.
     pub fn wait(&mut self) -> Result<bool, Error> {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let mut alone_since = None::<Instant>;
         loop {
             match self.ctl()?.state() {
-                State::Held => return Ok(true),
+                State::Held => {
+                    // What it shows is what was so a moment ago: a CPU does not come and go within a freeze.
+                    self.changed = self.follow_cpus();
+                    self.wakers = None;
+                    let sequence = get(&self.ctl()?.sequence);
+                    self.cpus.wait_left(sequence, LEAVE)?;
+                    return Ok(true);
+                }
                 State::Idle => return Ok(false),
                 // dtrace is gone and no shot has been taken: from now on none will be.
                 State::Armed if alone_since.is_some() && self.ctl()?.disarm() => return Ok(false),
@@ -193,8 +241,8 @@ impl Writer {
             let ended = {
                 let mut waited =
                     [PollFd::new(&self.ring, PollFlags::IN), PollFd::new(&self.socket.0, PollFlags::RDHUP)];
-                // The wake-up is forced and not lost; the timeout is for a kernel that proves this wrong.
-                match poll(&mut waited, Some(&Timespec { tv_sec: 5, tv_nsec: 0 })) {
+                // The wake-up is forced and not lost; the timeout is for CPUs that come and go.
+                match poll(&mut waited, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })) {
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(error) => return Err(Error::io("waiting for a shot", error)),
                 }
@@ -202,6 +250,9 @@ impl Writer {
                 socket.revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
             };
             self.wakeups.drain();
+            if self.ctl()?.state() == State::Armed {
+                self.follow_cpus();
+            }
             if ended {
                 alone_since = Some(Instant::now());
             }
@@ -223,6 +274,58 @@ impl Writer {
     }
 }
 
+/// The shot and its CPUs as the freeze left them, and why the dump is not of one instant.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub shot: Shot,
+    pub cpus: Vec<CpuState>,
+    /// What ran while memory was copied.
+    pub stirs: Vec<String>,
+    /// That, and what was not copied meanwhile.
+    pub smears: Vec<String>,
+}
+
+impl Taken {
+    /// Judges what a freeze has left; `changed`: CPUs came or went.
+    pub fn judge(mut shot: Shot, cpus: &Cpus, changed: bool) -> Taken {
+        let alone = shot.status & (status::ALONE | status::NOT_INTERRUPTIBLE) != 0;
+        let mut cpus = cpus.states(if alone { 0 } else { shot.sequence }, shot.stopped_ns);
+        if let Some(own) = cpus.iter_mut().find(|state| state.cpu == shot.cpu) {
+            *own = CpuState {
+                cpu: shot.cpu,
+                pid: shot.pid,
+                flags: 0,
+                how: 1,
+                task: shot.task,
+                frame: shot.bpf_frame,
+                arrived_ns: own.arrived_ns,
+                left_ns: own.left_ns,
+                ..CpuState::default()
+            };
+        }
+        shot.cpus_online = cpus.len() as u32;
+        if changed {
+            shot.status |= status::CPUS_CHANGED;
+        }
+        if cpus.iter().any(|cpu| cpu.flags & cpu_flags::LATE != 0) {
+            shot.status |= status::CPU_LATE;
+        }
+        let smears = verdict::smears(&shot, &cpus);
+        shot.consistency = u32::from(smears.is_empty());
+        Taken { stirs: verdict::stirs(&shot, &cpus), shot, cpus, smears }
+    }
+}
+
+impl Writer {
+    /// What the freeze has left.
+    pub fn taken(&self) -> Result<Taken, Error> {
+        Ok(Taken::judge(read_shot(&self.shot, self.ctl()?)?, &self.cpus, self.changed))
+    }
+}
+
+/// How long a CPU that has stopped may take to come back: longer than any host takes one away and lives.
+const LEAVE: Duration = Duration::from_secs(120);
+
 /// The shot as the trigger left it, with the counts of pages that the engine keeps elsewhere.
 pub fn read_shot(memory: &Mapping, ctl: &Ctl) -> Result<Shot, Error> {
     let mut bytes = [0; size_of::<Shot>()];
@@ -231,11 +334,14 @@ pub fn read_shot(memory: &Mapping, ctl: &Ctl) -> Result<Shot, Error> {
     }
     let mut shot = Shot::parse(&bytes).map_err(|error| Error::Machine(error.to_string()))?;
     shot.pages.found = ctl.found();
+    let kept = |class: &PageClass| get(&ctl.classes_kept) >> *class as u8 & 1 == 1;
+    let found = |class: PageClass| shot.pages.found.get(class as usize).copied().unwrap_or(0);
+    shot.pages.kept = PageClass::ALL.into_iter().filter(kept).map(found).sum();
     // the first lane's pages stand in the others too
-    shot.pages.kept = ctl.lanes.iter().skip(1).map(|lane| get(&lane.wanted)).sum();
-    shot.pages.frozen = get(&ctl.copied);
+    let [first, ..] = &ctl.lanes;
+    shot.pages.frozen = get(&ctl.copied).saturating_sub(first.begun());
     shot.pages.failed = get(&ctl.failed);
-    shot.pages.own = ctl.found().get(lkd_dump::PageClass::Own as usize).copied().unwrap_or(0);
+    shot.pages.own = found(PageClass::Own);
     shot.pages.overflow = get(&ctl.overflow);
     Ok(shot)
 }
@@ -248,7 +354,7 @@ fn probe_name(line: &str) -> Option<ProbeName> {
 }
 
 /// What dtrace found out of the running kernel.
-fn live(text: &Handover) -> Result<Live, Error> {
+fn told_live(text: &Handover) -> Result<Live, Error> {
     let broken = |error: crate::handover::BadHandover| Error::Machine(error.to_string());
     let pair = |line: &str| {
         let (first, second) = line.split_once(' ')?;
@@ -269,6 +375,7 @@ fn live(text: &Handover) -> Result<Live, Error> {
         vmcoreinfo: text.get("vmcoreinfo").map_err(broken)?.to_vec(),
         phys_base: text.value("phys_base").map_err(broken)?,
         cpus: crate::ram::number_list(text.text("cpus").map_err(broken)?),
+        cpu_slots: text.value("cpu_slots").map_err(broken)?,
         utsname: lkd_dump::Utsname {
             sysname: name(),
             nodename: name(),

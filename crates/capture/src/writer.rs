@@ -30,8 +30,8 @@ pub fn main() -> i32 {
 }
 
 fn run(writer: &mut Writer) -> i32 {
-    if writer.socket.never_wait().is_err() {
-        return 2;
+    if !writer.begin() {
+        return 0;
     }
     match writer.wait() {
         Ok(false) => 0,

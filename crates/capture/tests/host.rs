@@ -6,7 +6,7 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
 
-use lkd_capture::{Armed, Event, Options, ProbeName, TriggerProg, arm, classes, doctor, writer};
+use lkd_capture::{Armed, Event, Options, ProbeName, TriggerProg, Work, arm, classes, doctor, writer};
 use lkd_dump::{Kind, PageClass, Request, Shot, Site};
 
 fn main() {
@@ -46,7 +46,7 @@ const TESTS: [(&str, fn()); 6] = [
 
 fn counting() -> Options {
     let probe = ProbeName { id: 7, provider: "test".into(), name: "here".into(), ..ProbeName::default() };
-    Options { copy: false, probes: vec![probe], ..Options::default() }
+    Options { work: Work::Classify, probes: vec![probe], ..Options::default() }
 }
 
 fn armed(options: &Options) -> Armed {
@@ -79,7 +79,6 @@ fn the_shot_tells_who_ran_into_the_probe() {
     );
     assert_eq!(shot.comm(), fs::read_to_string("/proc/thread-self/comm").unwrap().trim_end());
     assert_eq!(shot.site(), Some(Site::UserSpace));
-    assert!(!shot.is_consistent());
     assert!(shot.kernel_stack().count() > 2 && shot.kernel_stack().all(|ip| ip.0 >> 63 == 1));
     // The thread entered the kernel by bpf(2).
     assert_eq!(shot.user_regs.orig_rax, libc::SYS_bpf as u64);
@@ -87,8 +86,8 @@ fn the_shot_tells_who_ran_into_the_probe() {
     assert!(order.is_sorted() && shot.triggered_ns > 0, "{order:?}");
 
     let first = armed.next_event(Duration::from_secs(60)).unwrap();
-    let Some(Event::Taken { probe, pid, consistent, .. }) = first else { panic!("not taken but {first:?}") };
-    assert_eq!((probe.as_str(), pid, consistent), ("test:::here", std::process::id(), false));
+    let Some(Event::Taken { probe, pid, .. }) = first else { panic!("not taken but {first:?}") };
+    assert_eq!((probe.as_str(), pid), ("test:::here", std::process::id()));
     let last = armed.next_event(Duration::from_secs(60)).unwrap();
     assert!(matches!(last, Some(Event::Failed { .. })), "a counting run writes nothing: {last:?}");
 }

@@ -2,7 +2,7 @@
 //!
 //! The arming only counts pages: none is copied and no file is written, for a dump of this machine would hold its secrets.
 
-use lkd_capture::{Armed, Event, Options, ProbeName, TriggerProg, doctor};
+use lkd_capture::{Armed, Event, Options, ProbeName, TriggerProg, Work, doctor};
 use lkd_cli::compile::{self, Compiled};
 use lkd_cli::{flags, input};
 use lkd_kernel::probes::ProbeId;
@@ -45,7 +45,7 @@ fn counting(compiled: &Compiled, binding: &Binding, facts: &Facts) -> Options {
     let names = binding.bound.iter().filter_map(|b| compiled.catalog.probe(ProbeId(b.probe)));
     Options {
         root: nowhere(),
-        copy: false,
+        work: Work::Classify,
         writer: Some(env!("CARGO_BIN_EXE_dtrace").into()),
         programs: kinds(compiled, binding, facts).map(|(_, trigger)| trigger).collect(),
         probes: names

@@ -138,6 +138,14 @@ pub mod status {
     pub const ABORTED: u32 = 0x80;
     /// The thread ran on before the capture was done.
     pub const RELEASED_EARLY: u32 = 0x100;
+    /// Interrupts were off at the probe, where no other CPU can be stopped safely: only the thread was held.
+    pub const NOT_INTERRUPTIBLE: u32 = 0x200;
+    /// Only the thread was held: nothing else was asked for, or this kernel cannot.
+    pub const ALONE: u32 = 0x400;
+    /// A wait was ended by its count: the clock stood still.
+    pub const CLOCK_STOOD: u32 = 0x800;
+    /// The CPUs that were online changed between arming and the shot.
+    pub const CPUS_CHANGED: u32 = 0x1000;
 }
 
 /// What was true at the probe. The layout table is at the head of this file.
@@ -385,8 +393,8 @@ pub struct CpuState {
     pub pid: u32,
     /// Bits of [`cpu_flags`].
     pub flags: u32,
-    /// 0.
-    pub reserved: u32,
+    /// By what it was stopped: 0 it was not, 1 its own probe, 2 an interrupt, 3 its clock event.
+    pub how: u32,
     /// Address of that thread's task_struct.
     pub task: u64,
     /// CLOCK_MONOTONIC when it stopped, in nanoseconds.

@@ -1,0 +1,76 @@
+//! Freezes without a writer: this process stops the machine, again and again, and tells what each freeze was like. For tests and
+//! measurements; what is copied stays in this process' memory, if anything is.
+
+use std::time::Duration;
+
+use lkd_dump::{Request, Site};
+
+use crate::cpus::Cpus;
+use crate::ctl::State;
+use crate::engine::{self, TriggerProg};
+use crate::error::Error;
+use crate::freeze::Freeze;
+use crate::options::Options;
+use crate::prepare::{Prepared, cpus, prepare};
+use crate::sys::{Mapping, run_program};
+use crate::takeover::{Taken, read_shot};
+use crate::wakers::Wakers;
+
+/// How long CPUs may take to come back.
+const LEAVE: Duration = Duration::from_secs(60);
+
+/// An engine that is fired by hand.
+#[derive(Debug)]
+pub struct Drill {
+    prepared: Prepared,
+    freeze: Freeze,
+    wakers: Wakers,
+    cpus: Cpus,
+    shot: Mapping,
+    sequence: u64,
+}
+
+impl Drill {
+    /// Makes everything ready as for a script, but the writer.
+    pub fn new(options: &Options) -> Result<Drill, Error> {
+        let prepared = prepare(options)?;
+        let engine = &prepared.engine;
+        let mut freeze =
+            if options.freeze { Freeze::attach(engine)? } else { Freeze::alone("it was asked for") };
+        let control = engine.map_memory("lkd_ctl", size_of::<crate::ctl::Ctl>())?;
+        let failed = |error| Error::io("starting a thread for each CPU", error);
+        let mut wakers = Wakers::new(engine.map("lkd_wake")?, control, cpus(engine)?).map_err(failed)?;
+        wakers.serve(&prepared.live.cpus).map_err(failed)?;
+        prepared.reset(0)?;
+        freeze.rehearse(engine, &cpus(engine)?, wakers.slow.clone())?;
+        engine::put_request(
+            engine.map("lkd_request")?,
+            &Request { site: Site::UserSpace as u32, ..Request::default() },
+        )?;
+        let shot = engine.map_memory("lkd_shot", size_of::<lkd_dump::Shot>())?;
+        let cpus = cpus(engine)?;
+        Ok(Drill { prepared, freeze, wakers, cpus, shot, sequence: 0 })
+    }
+
+    /// Why only this thread is held, if so; why clock events are needed, if they are.
+    pub fn limits(&self) -> (Option<&str>, Option<&str>) {
+        (self.freeze.alone.as_deref(), self.freeze.clock.as_deref())
+    }
+
+    /// One freeze, from this thread.
+    pub fn fire(&mut self) -> Result<Taken, Error> {
+        self.sequence += 1;
+        self.wakers.drain();
+        self.prepared.reset(self.sequence)?;
+        let engine = &self.prepared.engine;
+        let ctl = engine.ctl()?;
+        ctl.arm();
+        run_program(engine.trigger(TriggerProg::RawTp)?)
+            .map_err(|error| Error::io("running the trigger", error))?;
+        if ctl.state() != State::Held {
+            return Err(Error::Machine("the trigger took no shot".into()));
+        }
+        self.cpus.wait_left(self.sequence, LEAVE)?;
+        Ok(Taken::judge(read_shot(&self.shot, ctl)?, &self.cpus, false))
+    }
+}
