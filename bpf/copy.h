@@ -4,8 +4,6 @@
 #ifndef LKD_COPY_H
 #define LKD_COPY_H
 
-#define BATCH 16
-
 struct copy {
 	__u64 deadline_ns;
 	__u64 entry, end; /* of the batch, in the list */
@@ -15,6 +13,7 @@ struct copy {
 	__u32 lane, lanes; /* the next one, and where to end */
 	__u32 status;
 	__u32 check; /* the machine runs on: pages change hands */
+	struct lkd_ctl *c;
 };
 
 /* Has the page a class that may be read at all, now?  It may have been given to somebody else since it was classified. */
@@ -32,6 +31,37 @@ static __always_inline int still_kept(struct lkd_ctl *c, __u64 pfn)
 			return 0;
 	}
 	return (c->classes_kept >> (page_class(c, w->head, vaddr) & 15)) & 1;
+}
+
+/* The whole batch at once, if its pages follow each other: half again as fast as page by page.  What it does not copy is left to
+ * do for copy_page. */
+static __always_inline void copy_run(struct lkd_ctl *c, struct copy *s)
+{
+	__u32 key = s->entry, last = s->entry + LKD_BATCH - 1, to = s->slot / LKD_BATCH;
+	__u64 *first = bpf_map_lookup_elem(&lkd_list, &key), *end = bpf_map_lookup_elem(&lkd_list, &last);
+	char *copies = bpf_map_lookup_elem(&lkd_pages, &to);
+	if (!first || !end || !copies || s->check || s->end - s->entry != LKD_BATCH)
+		return;
+	/* entries of a batch ascend, or come from places that several CPUs have filled */
+	__u64 pfn = *first;
+	if (*end - pfn != LKD_BATCH - 1 || pfn >= LKD_ENTRY_NONE - LKD_BATCH)
+		return;
+	for (__u32 i = 1; i < LKD_BATCH - 1; i++) {
+		key = s->entry + i;
+		__u64 *entry = bpf_map_lookup_elem(&lkd_list, &key);
+		if (!entry || *entry != pfn + i)
+			return;
+	}
+	if (bpf_probe_read_kernel(copies, LKD_BATCH * 4096, (void *)(c->page_offset + (pfn << 12))))
+		return;
+	for (__u32 i = 0; i < LKD_BATCH; i++) {
+		key = s->entry + i;
+		__u64 *entry = bpf_map_lookup_elem(&lkd_list, &key);
+		if (entry)
+			*entry = (pfn + i) | (s->slot + i + 1) << LKD_ENTRY_PFN_BITS;
+	}
+	s->copied += LKD_BATCH;
+	s->entry = s->end;
 }
 
 static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
@@ -52,36 +82,36 @@ static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 		s->lane = (s->lane + 1) & (2 * LKD_LANES - 1);
 		return s->lane >= s->lanes;
 	}
-	__u64 slot = __sync_fetch_and_add(&c->next_slot, BATCH);
-	if (slot + BATCH > c->slots) {
+	__u64 slot = __sync_fetch_and_add(&c->next_slot, LKD_BATCH);
+	if (slot + LKD_BATCH > c->slots) {
 		s->status |= LKD_BUFFER_SMALL;
 		return 1;
 	}
 	/* counted before it is taken: who sees that nothing is left to take sees this batch too, and waits for it */
 	s->open = 1;
 	__sync_fetch_and_add(&c->batches_taken, 1);
-	__u64 n = __sync_fetch_and_add(&l->next, BATCH);
+	__u64 n = __sync_fetch_and_add(&l->next, LKD_BATCH);
 	if (n >= listed)
 		return 0;
 	s->slot = slot;
 	s->entry = l->base + n;
-	s->end = l->base + (n + BATCH < listed ? n + BATCH : listed);
+	s->end = l->base + (n + LKD_BATCH < listed ? n + LKD_BATCH : listed);
+	copy_run(c, s);
 	return 0;
 }
 
 static long copy_page(__u32 i, struct copy *s)
 {
-	struct lkd_ctl *c = ctl();
-	if (!c)
-		return 1;
+	struct lkd_ctl *c = s->c;
 	if (s->entry >= s->end)
 		return next_batch(c, s);
 	__u32 key = s->entry;
 	__u64 *entry = bpf_map_lookup_elem(&lkd_list, &key);
-	key = s->slot;
+	key = s->slot / LKD_BATCH;
 	char *to = bpf_map_lookup_elem(&lkd_pages, &key);
 	if (!entry || !to)
 		return 1;
+	to += (s->slot & (LKD_BATCH - 1)) * 4096;
 	__u64 pfn = *entry & LKD_ENTRY_PFN;
 	if (pfn == LKD_ENTRY_NONE) {
 		/* a place without a page */
@@ -116,6 +146,7 @@ static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns, __
 		.lanes = lanes | (__u32)zero,
 		.status = zero,
 		.check = check,
+		.c = c,
 	};
 	bpf_loop(1 << 23, copy_page, &s, 0);
 	if (s.open)

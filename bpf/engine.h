@@ -33,6 +33,7 @@ enum lkd_class {
 };
 
 /* A page to be copied: which one, and where its copy stands. */
+#define LKD_BATCH 16 /* pages that a CPU takes at once, and slots */
 #define LKD_ENTRY_PFN_BITS 36
 #define LKD_ENTRY_PFN ((1ull << LKD_ENTRY_PFN_BITS) - 1)
 /* above the pfn: 0: not copied; else slot + 1, or */
@@ -92,7 +93,6 @@ struct lkd_ctl {
 	__u64 units_done;
 	__u64 next_slot;
 	__u64 kept, copied, failed, own, overflow;
-	__u64 classified_ns;
 	__u64 found_task, found_page; /* answers of lkd_bases */
 	__u64 found[16]; /* pages by class */
 	struct lkd_lane lanes[LKD_LANES];
@@ -131,7 +131,7 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 816, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 808, "struct lkd_ctl");
 _Static_assert(sizeof(struct lkd_cpu) == 256, "struct lkd_cpu");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");

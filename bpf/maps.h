@@ -61,13 +61,13 @@ struct {
 	__type(value, __u64);
 } lkd_list SEC(".maps");
 
-/* the copies */
+/* the copies: a batch of slots is one element, so that pages that follow each other are copied at once */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size, 4096);
+	__uint(value_size, LKD_BATCH * 4096);
 } lkd_pages SEC(".maps");
 
 struct {

@@ -17,8 +17,12 @@ struct scan {
 	__u64 head_class;
 	__u64 unaccepted; /* this block holds memory that the firmware has not given yet */
 	__u64 done; /* units */
-	__u32 base;
-	__u32 late;
+	__u64 listed; /* bit c: pages of class c are to be copied */
+	/* looked up once, not for every page */
+	struct lkd_ctl *c;
+	struct lkd_scratch *w;
+	__u8 *classes; /* of the unit */
+	__u64 late;
 };
 
 /* Until v6.11 unaccepted memory has no page type: it is a block of 1024 pages of which only the first is linked. */
@@ -99,21 +103,11 @@ static __always_inline __u64 free_block(__u64 order)
 	return order <= LKD_UNIT_SHIFT ? 1ull << (order & 15) : 1;
 }
 
-static long scan_page(__u32 i, struct scan *s)
+static __always_inline int scan_page(struct scan *s, const char *page, __u64 vaddr, __u64 pfn)
 {
-	__u32 key = 0;
-	struct lkd_ctl *c = ctl();
-	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
-	if (!c || !w || PAGE_STRUCT > 128)
-		return 1;
-	__u64 pfn = s->first + s->offset + (i & (CHUNK - 1));
-	if (pfn >= s->first + s->pages)
-		return 1;
-	key = s->base >> LKD_UNIT_SHIFT;
-	__u8 *classes = bpf_map_lookup_elem(&lkd_classes, &key);
-	if (!classes)
-		return 1;
-	__u8 *class = classes + (pfn & (LKD_UNIT_PAGES - 1));
+	struct lkd_ctl *c = s->c;
+	struct lkd_scratch *w = s->w;
+	__u8 *class = s->classes + (pfn & (LKD_UNIT_PAGES - 1));
 	if (*class == LKD_OWN) {
 		w->found[LKD_OWN]++;
 		return 0;
@@ -123,14 +117,6 @@ static long scan_page(__u32 i, struct scan *s)
 		w->found[LKD_FREE]++;
 		return 0;
 	}
-
-	__u64 vaddr = c->vmemmap + pfn * PAGE_STRUCT;
-	/* v6.1's verifier forgets the range of a product, so it is told again, where the compiler cannot drop it */
-	__u64 at = (i & (CHUNK - 1)) * PAGE_STRUCT;
-	barrier_var(at);
-	if (at > (CHUNK - 1) * 128)
-		return 1;
-	const char *page = w->vmemmap + at;
 	__u64 head = page_head(page, vaddr);
 	__u32 k = s->head_class & 15;
 	if (!head || head != s->head) {
@@ -158,33 +144,72 @@ static long scan_page(__u32 i, struct scan *s)
 	k &= 15;
 	*class = k;
 	w->found[k]++;
-	if (c->emit && (c->classes_kept >> k) & 1)
+	if ((s->listed >> k) & 1)
 		list_page(c, w, pfn, k);
 	return 0;
 }
 
+/* The pages of processes and files, of which there are most, without the long way of page_class: the class of such a page, or -1
+ * for all others.  Agrees with page_class: a page on an LRU list that is not the head of a larger one, and its word for type and
+ * map count either says "mapped by nobody" or counts. */
+static __always_inline int plain_class(const struct scan *s, const char *page, __u64 vaddr)
+{
+	__u64 flags = page_flags(page), mapping = PAGE_WORD(page, mapping), head = page_head(page, vaddr);
+	__s32 type = PAGE_HALF(page, page_type);
+	if (is_poisoned(page))
+		return -1;
+	if (head)
+		return head == s->head ? (int)s->head_class : -1;
+	if (!FLAG(flags, PG_lru) || FLAG(flags, PG_head) || FLAG(flags, PG_reserved) || (HAS_FLAG(PG_slab) && FLAG(flags, PG_slab)))
+		return -1;
+	if (type < -1 || !mapping)
+		return -1;
+	if (mapping & 1)
+		return type == -1 ? -1 : LKD_ANON;
+	return type == -1 ? LKD_FILE : LKD_FILE_MAPPED;
+}
+
+static long scan_pages(__u32 i, struct scan *s)
+{
+	struct lkd_ctl *c = s->c;
+	struct lkd_scratch *w = s->w;
+	__u8 *classes = s->classes;
+	__u64 pfn = s->first + s->offset + (i & (CHUNK - 1));
+	/* v6.1's verifier forgets the range of a product, so it is told again, where the compiler cannot drop it */
+	__u64 at = (i & (CHUNK - 1)) * PAGE_STRUCT;
+	barrier_var(at);
+	if (PAGE_STRUCT > 128 || at > (CHUNK - 1) * 128 || pfn >= s->first + s->pages)
+		return 1;
+	const char *page = w->vmemmap + at;
+	__u64 vaddr = c->vmemmap + pfn * PAGE_STRUCT;
+	int k = plain_class(s, page, vaddr);
+	if (k >= 0 && !((s->listed >> (k & 15)) & 1)) {
+		classes[pfn & (LKD_UNIT_PAGES - 1)] = k;
+		w->found[k & 15]++;
+		return 0;
+	}
+	return scan_page(s, page, vaddr, pfn);
+}
+
 /* All pages of the chunk get the same class; true unless the chunk is not whole.  Pages of our own are in use and have a
  * struct page: they stand neither in a free block nor where no struct page is. */
-static __always_inline int fill_chunk(struct scan *s, struct lkd_scratch *w, __u64 eight)
+static __always_inline int fill_chunk(struct scan *s, __u64 eight)
 {
-	__u32 key = s->base >> LKD_UNIT_SHIFT;
-	char *classes = bpf_map_lookup_elem(&lkd_classes, &key);
 	__u64 at = (s->first + s->offset) & (LKD_UNIT_PAGES - 1);
-	if (!classes || at & (CHUNK - 1) || s->offset + CHUNK > s->pages)
+	if (at & (CHUNK - 1) || s->offset + CHUNK > s->pages)
 		return 0;
-	__u64 *words = (__u64 *)(classes + (at & (LKD_UNIT_PAGES - CHUNK)));
+	__u64 *words = (__u64 *)(s->classes + (at & (LKD_UNIT_PAGES - CHUNK)));
 	for (int i = 0; i < CHUNK / 8; i++)
 		words[i] = eight;
-	w->found[eight & 15] += CHUNK;
+	s->w->found[eight & 15] += CHUNK;
 	return 1;
 }
 
 static long scan_chunk(__u32 i, struct scan *s)
 {
-	__u32 key = 0;
-	struct lkd_ctl *c = ctl();
-	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
-	if (!c || !w || PAGE_STRUCT > 128)
+	struct lkd_ctl *c = s->c;
+	struct lkd_scratch *w = s->w;
+	if (PAGE_STRUCT > 128)
 		return 1;
 	if (s->offset >= s->pages) {
 		if (bpf_ktime_get_ns() > s->deadline_ns) {
@@ -194,18 +219,22 @@ static long scan_chunk(__u32 i, struct scan *s)
 		__u64 n = __sync_fetch_and_add(&c->next_unit, 1);
 		if (n >= c->units)
 			return 1;
-		key = n;
+		__u32 key = n;
 		struct lkd_unit *u = bpf_map_lookup_elem(&lkd_units, &key);
 		if (!u)
 			return 1;
+		key = u->base >> LKD_UNIT_SHIFT;
+		__u8 *classes = bpf_map_lookup_elem(&lkd_classes, &key);
+		if (!classes)
+			return 1;
+		s->classes = classes;
 		s->first = u->first;
 		s->pages = u->pages;
-		s->base = u->base;
 		s->offset = 0;
 		s->unaccepted = 0;
 	}
 	__u64 from = s->first + s->offset;
-	if (s->skip >= from + CHUNK && fill_chunk(s, w, FREE8)) {
+	if (s->skip >= from + CHUNK && fill_chunk(s, FREE8)) {
 		s->offset += CHUNK;
 	} else {
 		/* a piece that does not start at a multiple of 64 pages still reads whole structs only, of the unit's own pages */
@@ -216,8 +245,8 @@ static long scan_chunk(__u32 i, struct scan *s)
 			return 1;
 		/* a read that faults leaves zeros, which are a struct page that was never set up */
 		long fault = bpf_probe_read_kernel(w->vmemmap, bytes, (void *)(c->vmemmap + from * PAGE_STRUCT));
-		if (!fault || !fill_chunk(s, w, OFFLINE8))
-			bpf_loop(CHUNK, scan_page, s, 0);
+		if (!fault || !fill_chunk(s, OFFLINE8))
+			bpf_loop(CHUNK, scan_pages, s, 0);
 		s->offset += CHUNK;
 	}
 	if (s->offset >= s->pages)
@@ -241,7 +270,8 @@ static __always_inline int classify_share(struct lkd_ctl *c, __u64 deadline_ns)
 {
 	__u32 key = 0;
 	struct lkd_scratch *w = bpf_map_lookup_elem(&lkd_scratch, &key);
-	if (!w)
+	__u8 *classes = bpf_map_lookup_elem(&lkd_classes, &key);
+	if (!w || !classes)
 		return 1;
 	__builtin_memset(w->found, 0, sizeof(w->found));
 	__builtin_memset(w->places, 0, sizeof(w->places));
@@ -257,7 +287,10 @@ static __always_inline int classify_share(struct lkd_ctl *c, __u64 deadline_ns)
 		.head_class = zero,
 		.unaccepted = zero,
 		.done = zero,
-		.base = zero,
+		.listed = c->emit ? c->classes_kept : zero,
+		.c = c,
+		.w = w,
+		.classes = classes,
 		.late = zero,
 	};
 	/* a unit of 1024 pages is 16 chunks, a cut one at most 17; + 1 to see that there is no more */

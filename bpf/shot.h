@@ -68,7 +68,8 @@ struct lkd_shot {
 	__u64 found[16];
 	__u64 kept, frozen, trailing, failed, own, overflow;
 	char provider[64], module[64], function[128], name[64], script[128];
-	__u64 reserved[6];
+	__u64 classified_ns;
+	__u64 reserved[5];
 };
 
 _Static_assert(sizeof(struct lkd_cpu_state) == 216, "struct lkd_cpu_state");

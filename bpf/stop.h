@@ -115,7 +115,7 @@ static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, _
 	__u32 status = wait_status(wait(c, WAIT_UNITS, sequence, 0, deadline_ns));
 	if (status)
 		return status;
-	c->classified_ns = bpf_ktime_get_ns();
+	shot->classified_ns = bpf_ktime_get_ns();
 	if (LOOK(c->freeze) == sequence)
 		c->phase = phase_of(sequence, LKD_COPYING);
 	if (!c->copy)
@@ -132,14 +132,21 @@ static __always_inline void finish(struct lkd_ctl *c)
 	bpf_ringbuf_output(&lkd_shots, &sequence, sizeof(sequence), BPF_RB_FORCE_WAKEUP);
 }
 
-static long count_stopped(__u32 i, struct wait *s)
+struct census {
+	__u64 sequence, expected, stopped;
+};
+
+static long count_stopped(__u32 i, struct census *s)
 {
 	__u32 key = i;
 	struct lkd_cpu *cpu = bpf_map_lookup_elem(&lkd_cpus, &key);
 	if (!cpu)
 		return 1;
-	if (cpu->expected && LOOK(cpu->sequence) == s->sequence)
-		s->cpu++;
+	if (!cpu->expected)
+		return 0;
+	s->expected++;
+	if (LOOK(cpu->sequence) == s->sequence)
+		s->stopped++;
 	return 0;
 }
 
@@ -151,14 +158,13 @@ static __always_inline void coordinate(struct lkd_ctl *c, __u64 sequence)
 	if (!shot)
 		return;
 	__u64 deadline_ns = c->deadline_ns, quorum_ns = shot->triggered_ns + c->quorum_ns;
-	__u32 status = 0;
-	if (wait(c, WAIT_CPUS, sequence, 0, quorum_ns < deadline_ns ? quorum_ns : deadline_ns) != WAIT_MET)
-		status = LKD_CPU_MISSING;
-	struct wait stopped = { .sequence = sequence, .cpu = c->zero };
-	__u64 slots = c->cpu_slots;
-	bpf_loop(slots < 8192 ? slots : 8192, count_stopped, &stopped, 0);
-	shot->cpus_stopped = stopped.cpu;
-	c->stoppers = stopped.cpu;
+	wait(c, WAIT_CPUS, sequence, 0, quorum_ns < deadline_ns ? quorum_ns : deadline_ns);
+	__u64 zero = c->zero, slots = c->cpu_slots;
+	struct census census = { .sequence = sequence, .expected = zero, .stopped = zero };
+	bpf_loop(slots < 8192 ? slots : 8192, count_stopped, &census, 0);
+	shot->cpus_stopped = census.stopped;
+	c->stoppers = census.stopped;
+	__u32 status = census.stopped < census.expected ? LKD_CPU_MISSING : 0;
 	shot->stopped_ns = bpf_ktime_get_ns();
 
 	c->phase = phase_of(sequence, LKD_CLASSIFYING);

@@ -129,6 +129,7 @@ static __always_inline int trigger(void *ctx, const void *probe_regs, int in_int
 	__u64 deadline_ns = now + c->max_pause_ns, pending = bpf_get_smp_processor_id() + 1;
 	c->deadline_ns = deadline_ns;
 	shot->status = 0;
+	shot->classified_ns = 0;
 	int freeze = !!c->rendezvous;
 	if (freeze) {
 		c->trigger_cpu = pending - 1;

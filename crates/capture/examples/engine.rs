@@ -79,9 +79,11 @@ fn freeze(work: &str, times: u32) -> Outcome {
         let taken = drill.fire()?;
         let shot = &taken.shot;
         println!(
-            "stopped {} in {} us, pause {} us, {} pages, status {:#x}, {:?}",
+            "stopped {} in {} us, classified {} us, copied {} us, pause {} us, {} pages, status {:#x}, {:?}",
             shot.cpus_stopped,
             (shot.stopped_ns - shot.triggered_ns) / 1000,
+            shot.classified_ns.saturating_sub(shot.stopped_ns) / 1000,
+            shot.copied_ns.saturating_sub(shot.classified_ns) / 1000,
             (shot.thawed_ns - shot.triggered_ns) / 1000,
             shot.pages.frozen,
             shot.status,

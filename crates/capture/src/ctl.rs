@@ -12,6 +12,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Pages in an aligned block that one unit of work covers, wholly or in part.
 pub const UNIT_PAGES: u64 = 1024;
+/// Pages that a CPU copies at a time; their slots are one element of the buffer.
+pub const BATCH: u64 = 16;
 /// Lanes of the list of pages, first copied first.
 pub const LANES: usize = 8;
 /// Addresses that one run of the peek program reads.
@@ -105,7 +107,6 @@ pub struct Ctl {
     pub failed: AtomicU64,
     pub own: AtomicU64,
     pub overflow: AtomicU64,
-    pub classified_ns: AtomicU64,
     pub found_task: AtomicU64,
     pub found_page: AtomicU64,
     pub found: [AtomicU64; 16],
@@ -199,7 +200,6 @@ impl Ctl {
             &self.failed,
             &self.own,
             &self.overflow,
-            &self.classified_ns,
             &self.batches_taken,
             &self.batches_done,
             &self.recorded,
@@ -265,11 +265,11 @@ const _: () = {
     assert!(size_of::<Peek>() == 24);
     assert!(offset_of!(Ctl, pipe_fd) == 104);
     assert!(offset_of!(Ctl, state) == 184);
-    assert!(offset_of!(Ctl, found) == 320);
-    assert!(offset_of!(Ctl, lanes) == 448);
-    assert!(offset_of!(Ctl, stack_base) == 704);
-    assert!(offset_of!(Ctl, batches_taken) == 752);
-    assert!(size_of::<Ctl>() == 816);
+    assert!(offset_of!(Ctl, found) == 312);
+    assert!(offset_of!(Ctl, lanes) == 440);
+    assert!(offset_of!(Ctl, stack_base) == 696);
+    assert!(offset_of!(Ctl, batches_taken) == 744);
+    assert!(size_of::<Ctl>() == 808);
     assert!(offset_of!(CpuSlot, state) == 32);
     assert!(size_of::<CpuSlot>() == 256);
 };
@@ -320,7 +320,6 @@ pub mod tests {
             failed: zero(),
             own: zero(),
             overflow: zero(),
-            classified_ns: zero(),
             found_task: zero(),
             found_page: zero(),
             found: std::array::from_fn(|_| zero()),

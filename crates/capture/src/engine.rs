@@ -9,7 +9,7 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType, ObjectBuilder, PrintLevel
 use lkd_dump::Request;
 use zerocopy::IntoBytes;
 
-use crate::ctl::{Ctl, LANES, UNIT_PAGES, Unit};
+use crate::ctl::{BATCH, Ctl, LANES, UNIT_PAGES, Unit};
 use crate::error::Error;
 use crate::peek::Peeker;
 use crate::sys::{Mapping, run_program, update_map};
@@ -223,7 +223,7 @@ fn try_load(
         match name.as_str() {
             "lkd_units" | "lkd_classes" => map.set_max_entries(entries(units as u64)?)?,
             "lkd_list" => map.set_max_entries(entries(sizes.lanes.iter().sum())?)?,
-            "lkd_pages" => map.set_max_entries(entries(sizes.slots)?)?,
+            "lkd_pages" => map.set_max_entries(entries(sizes.slots.div_ceil(BATCH))?)?,
             "lkd_cpus" => map.set_max_entries(entries(sizes.cpus.into())?)?,
             _ => {}
         }

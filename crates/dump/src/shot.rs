@@ -52,7 +52,8 @@
 //! | 1680 | char\[128\] | function | |
 //! | 1808 | char\[64\] | name | |
 //! | 1872 | char\[128\] | script | |
-//! | 2000 | u64\[6\] | reserved | 0 |
+//! | 2000 | u64 | classified_ns | CLOCK_MONOTONIC when every page's class was known |
+//! | 2008 | u64\[5\] | reserved | 0 |
 
 use std::mem::{offset_of, size_of};
 
@@ -197,7 +198,8 @@ pub struct Shot {
     pub function: [u8; 128],
     pub name: [u8; 64],
     pub script: [u8; 128],
-    pub reserved: [u64; 6],
+    pub classified_ns: u64,
+    pub reserved: [u64; 5],
 }
 
 /// A shot that is none.
@@ -447,7 +449,7 @@ const _: () = {
     assert!(offset_of!(Shot, provider) == 1552);
     assert!(offset_of!(Shot, function) == 1680);
     assert!(offset_of!(Shot, script) == 1872);
-    assert!(offset_of!(Shot, reserved) == 2000);
+    assert!(offset_of!(Shot, classified_ns) == 2000);
     // The records are stored as they stand; a big-endian host would need its own reader and writer.
     assert!(cfg!(target_endian = "little"));
 };
