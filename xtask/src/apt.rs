@@ -27,7 +27,6 @@ const PACKAGES: &[&str] = &[
     "pkg-config",
     "python-apt-common",
     "python3-venv",
-    "qemu-system-x86",
     "util-linux",
     "xz-utils",
     "zlib1g-dev",

@@ -22,8 +22,8 @@ In PATH: busybox, dtrace, lkd, seeker, load, getppid.
   --kernel NAME    6.1, 6.12, newest or a full release (default 6.12)
   --mem MB         default 1024
   --smp N          CPUs (default 2)
-  --tcg KIND       single (default): the CPUs run in turns; multi: a thread each, which is faster and in QEMU 7.2 hangs
-                   guests that attach and detach probes under load
+  --tcg KIND       multi (default): a thread for each CPU; single: the CPUs run in turns, and one that waits for another
+                   keeps it from running
   --share DIR      a copy of DIR, read-only at /share
   --out DIR        what CMD leaves in /out comes back into DIR; /var/lib/lkd lies there as /out/lkd
   --out-size MB    room in /out (default 8192, sparse)
@@ -67,7 +67,7 @@ impl Default for Guest {
             kernel: "6.12".into(),
             mem: 1024,
             smp: 2,
-            tcg: Tcg::Single,
+            tcg: Tcg::Multi,
             cpu: "max,la57=off".into(),
             append: String::new(),
             share: None,

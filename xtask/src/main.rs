@@ -8,6 +8,7 @@
 //! | `args.rs` | the options of each command, read once |
 //! | `place.rs` | where things lie: workspace, target, cache, one directory per run |
 //! | `apt.rs` | packages: installed when missing, or unpacked beside the system from another suite |
+//! | `beside.rs` | programs of another Debian, run beside our own |
 //! | `mirror.rs` | where Debian's archive can be had from here |
 //! | `kernels.rs` | a stock kernel: image, modules in loading order, the vmlinux of its -dbg package |
 //! | `initramfs.rs` | a newc archive: busybox, programs with the libraries they name, modules, init |
@@ -25,6 +26,7 @@
 mod apt;
 mod args;
 mod bench;
+mod beside;
 mod build;
 mod demo;
 mod disk;
