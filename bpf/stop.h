@@ -103,6 +103,37 @@ static __always_inline void list_task(struct lkd_ctl *c, __u64 task)
 	}
 }
 
+/* Which page frame is the i-th of the stack: pfn + 1, or 0. */
+static __always_inline __u64 stack_page(const struct lkd_ctl *c, struct task_struct *task, __u64 base, int i)
+{
+	if (in_direct_map(c, base))
+		return ((base - c->page_offset) >> 12) + i + 1;
+	if (!bpf_core_field_exists(task->stack_vm_area))
+		return 0;
+	struct page **pages = BPF_CORE_READ(task, stack_vm_area, pages), *page = 0;
+	bpf_probe_read_kernel(&page, sizeof(page), pages + i);
+	return in_vmemmap(c, (__u64)page) ? ((__u64)page - c->vmemmap) / PAGE_STRUCT + 1 : 0;
+}
+
+/* The stack's bytes: the thread runs on before the writer looks, and the exact stack pointer of each frame is found in them by the
+ * addresses that the shot has.  The thread stands still, so they are those at the probe. */
+static __always_inline void keep_stack(struct lkd_ctl *c, const struct lkd_shot *shot)
+{
+	struct task_struct *task = (void *)shot->task;
+	__u32 key = 0;
+	char *bytes = bpf_map_lookup_elem(&lkd_stack, &key);
+	if (!bytes)
+		return;
+	__u64 valid = 0, base = (__u64)BPF_CORE_READ(task, stack);
+	for (int i = 0; i < LKD_STACK_BYTES / 1024; i++)
+		if (!bpf_probe_read_kernel(bytes + i * 1024, 1024, (void *)(base + i * 1024)))
+			valid |= 1 << i;
+	c->stack_base = base;
+	c->stack_valid = valid;
+	for (int i = 0; i < LKD_STACK_BYTES / 4096; i++)
+		c->stack_pages[i] = stack_page(c, task, base, i);
+}
+
 /* The trigger's CPU: the whole of memory, together with whoever has stopped.  Gives lkd_status bits. */
 static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, __u64 sequence, __u64 deadline_ns)
 {
@@ -168,6 +199,7 @@ static __always_inline void coordinate(struct lkd_ctl *c, __u64 sequence)
 	shot->stopped_ns = bpf_ktime_get_ns();
 
 	c->phase = phase_of(sequence, LKD_CLASSIFYING);
+	keep_stack(c, shot);
 	status |= capture(c, shot, sequence, deadline_ns);
 	shot->copied_ns = bpf_ktime_get_ns();
 

@@ -8,18 +8,6 @@
 #ifndef LKD_TRIGGER_H
 #define LKD_TRIGGER_H
 
-/* Which page frame is the i-th of the stack: pfn + 1, or 0. */
-static __always_inline __u64 stack_page(const struct lkd_ctl *c, struct task_struct *task, __u64 base, int i)
-{
-	if (in_direct_map(c, base))
-		return ((base - c->page_offset) >> 12) + i + 1;
-	if (!bpf_core_field_exists(task->stack_vm_area))
-		return 0;
-	struct page **pages = BPF_CORE_READ(task, stack_vm_area, pages), *page = 0;
-	bpf_probe_read_kernel(&page, sizeof(page), pages + i);
-	return in_vmemmap(c, (__u64)page) ? ((__u64)page - c->vmemmap) / PAGE_STRUCT + 1 : 0;
-}
-
 static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot *shot, const struct lkd_request *request,
 				   const void *probe_regs, __u64 frame, __u64 now)
 {
@@ -67,21 +55,6 @@ static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot
 	shot->ustack_len = n > 0 ? (__u64)n / 8 : 0;
 	if (n < 0 && shot->user_regs_valid)
 		shot->status |= LKD_USTACK_FAILED;
-
-	/* The stack's bytes: the thread runs on before the writer looks, and the exact stack pointer of each frame is found in
-	 * them by the addresses above. */
-	__u32 key = 0;
-	char *bytes = bpf_map_lookup_elem(&lkd_stack, &key);
-	if (!bytes)
-		return;
-	__u64 valid = 0, base = (__u64)BPF_CORE_READ(task, stack);
-	for (int i = 0; i < LKD_STACK_BYTES / 1024; i++)
-		if (!bpf_probe_read_kernel(bytes + i * 1024, 1024, (void *)(base + i * 1024)))
-			valid |= 1 << i;
-	c->stack_base = base;
-	c->stack_valid = valid;
-	for (int i = 0; i < LKD_STACK_BYTES / 4096; i++)
-		c->stack_pages[i] = stack_page(c, task, base, i);
 }
 
 /* This thread alone: everybody else runs on. */
@@ -90,6 +63,7 @@ static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64
 	c->stoppers = 1;
 	shot->cpus_stopped = 1;
 	shot->stopped_ns = bpf_ktime_get_ns();
+	keep_stack(c, shot);
 	shot->status |= capture(c, shot, c->sequence, deadline_ns);
 	shot->copied_ns = bpf_ktime_get_ns();
 	c->stoppers = 0;

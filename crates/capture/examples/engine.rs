@@ -16,7 +16,6 @@ fn main() {
         [first, ..] if *first == writer::ARG => std::process::exit(writer::main()),
         ["classes", rest @ ..] => compare(rest.first().and_then(|n| n.parse().ok()).unwrap_or(3)),
         ["count", rest @ ..] => count(rest.first().and_then(|n| n.parse().ok()).unwrap_or(3)),
-        ["freeze", work, times] => freeze(work, times.parse().unwrap_or(10)),
         ["capture", root, rest @ ..] => capture(root, rest),
         _ => Err(
             "usage: engine classes [PASSES] | count [TIMES] | capture ROOT [FORMAT [BUFFER_MB [PAUSE_MS]]]"
@@ -61,45 +60,6 @@ fn count(times: u32) -> Outcome {
         );
         for class in PageClass::ALL {
             println!("  {:<14} {:>9}", class.name(), shot.pages.found[class as usize]);
-        }
-    }
-    Ok(())
-}
-
-fn freeze(work: &str, times: u32) -> Outcome {
-    let work = match work {
-        "stop" => Work::Stop,
-        "classify" => Work::Classify,
-        _ => Work::Copy,
-    };
-    let began = Instant::now();
-    let mut drill = lkd_capture::drill::Drill::new(&Options { work, ..Options::default() })?;
-    println!("ready in {:?}, {:?}", began.elapsed(), drill.limits());
-    for _ in 0..times {
-        let taken = drill.fire()?;
-        let shot = &taken.shot;
-        println!(
-            "stopped {} in {} us, classified {} us, copied {} us, pause {} us, {} pages, status {:#x}, {:?}",
-            shot.cpus_stopped,
-            (shot.stopped_ns - shot.triggered_ns) / 1000,
-            shot.classified_ns.saturating_sub(shot.stopped_ns) / 1000,
-            shot.copied_ns.saturating_sub(shot.classified_ns) / 1000,
-            (shot.thawed_ns - shot.triggered_ns) / 1000,
-            shot.pages.frozen,
-            shot.status,
-            taken.smears,
-        );
-        for cpu in &taken.cpus {
-            println!(
-                "  cpu {} flags {:#x} how {} pid {} after {} us, rip {:#x} cs {:#x}",
-                cpu.cpu,
-                cpu.flags,
-                cpu.how,
-                cpu.pid,
-                (cpu.arrived_ns as i64 - shot.triggered_ns as i64) / 1000,
-                cpu.regs.rip,
-                cpu.regs.cs
-            );
         }
     }
     Ok(())

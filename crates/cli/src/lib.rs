@@ -3,7 +3,7 @@
 //! The walk of `dtrace`: [`flags`] says what the user asked → [`input`] brings the D text ([`cpp`] for `-C`) → [`compile`] makes
 //! a checked program of it → [`run`] arms `lkd-capture` if the script can take a dump, starts `lkd-trace`, prints what comes to
 //! [`output`] (which is [`stdout`] or a file) and decides the exit status, with [`signals`] to stop it. [`list`] is `dtrace -l`, [`header`] is `dtrace -h`,
-//! [`doctor`] the table of `lkd doctor`.
+//! [`doctor`] the table of `lkd doctor`, [`freezes`] what `lkd selftest freeze` counts.
 //!
 //! Only the `main.rs` of each program touches the process's own streams; everything here writes to what it is given.
 
@@ -11,6 +11,7 @@ pub mod compile;
 pub mod cpp;
 pub mod doctor;
 pub mod flags;
+pub mod freezes;
 pub mod header;
 pub mod input;
 pub mod list;

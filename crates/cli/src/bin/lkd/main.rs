@@ -1,7 +1,8 @@
 //! `lkd`: the live-dump subsystem's own tool.
 
 use clap::{Parser, Subcommand};
-use lkd_cli::doctor;
+use lkd_capture::Work;
+use lkd_cli::{doctor, freezes};
 use std::io::{Write, stderr, stdout};
 use std::process::exit;
 
@@ -30,6 +31,29 @@ enum Selftest {
         #[arg(default_value_t = 3)]
         passes: u32,
     },
+    /// Stop this machine, again and again; nothing of its memory is kept
+    Freeze {
+        #[arg(default_value_t = 100)]
+        times: u32,
+        /// How far each goes: stop, classify or copy (into memory, where nobody looks)
+        #[arg(long, default_value = "stop", value_parser = work)]
+        work: Work,
+        /// The longest pause, in milliseconds
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        max_pause: u64,
+        /// Milliseconds between two
+        #[arg(long, default_value_t = 5)]
+        rest: u64,
+    },
+}
+
+fn work(word: &str) -> Result<Work, String> {
+    match word {
+        "stop" => Ok(Work::Stop),
+        "classify" => Ok(Work::Classify),
+        "copy" => Ok(Work::Copy),
+        _ => Err("it is stop, classify or copy".into()),
+    }
 }
 
 fn main() {
@@ -49,6 +73,16 @@ fn main() {
                 exit(1)
             }
         },
+        Command::Selftest(Selftest::Freeze { times, work, max_pause, rest }) => {
+            let ms = std::time::Duration::from_millis;
+            match freezes::run(freezes::Asked { times, work, max_pause: ms(max_pause), rest: ms(rest) }) {
+                Ok((text, consistent)) => (text, if consistent { 0 } else { 1 }),
+                Err(e) => {
+                    let _ = writeln!(stderr(), "lkd: {e}");
+                    exit(2)
+                }
+            }
+        }
     };
     // `lkd doctor | head` is no error
     let _ = stdout().lock().write_all(text.as_bytes());

@@ -1,0 +1,160 @@
+//! `lkd selftest freeze`: many freezes in a row, and what they were like.
+
+use lkd_capture::drill::Drill;
+use lkd_capture::{Options, Taken, Work};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub times: u32,
+    pub work: Work,
+    pub max_pause: Duration,
+    /// Between two freezes, so that the machine gets something done.
+    pub rest: Duration,
+}
+
+/// Stops this machine as often as asked. The text, and whether every freeze was consistent.
+///
+/// # Errors
+/// A sentence: what is missing, or what did not come back.
+pub fn run(asked: Asked) -> Result<(String, bool), String> {
+    let options = Options {
+        work: asked.work,
+        max_pause_ns: u64::try_from(asked.max_pause.as_nanos()).unwrap_or(u64::MAX),
+        ..Options::default()
+    };
+    let mut drill = Drill::new(&options).map_err(|e| e.to_string())?;
+    let (alone, clock) = drill.limits();
+    let mut text = String::new();
+    for why in alone.iter().chain(clock.iter()) {
+        let _ = writeln!(text, "limited: {why}");
+    }
+    let mut tally = Tally::default();
+    for _ in 0..asked.times {
+        std::thread::sleep(asked.rest);
+        tally.add(&drill.fire().map_err(|e| e.to_string())?);
+    }
+    text.push_str(&tally.text());
+    Ok((text, tally.smears.is_empty()))
+}
+
+/// Numbers of many freezes.
+#[derive(Default)]
+struct Tally {
+    freezes: u32,
+    cpus: u32,
+    /// Nanoseconds: until all had stopped, until classified, copying, the whole pause.
+    stop: Vec<u64>,
+    classify: Vec<u64>,
+    copy: Vec<u64>,
+    pause: Vec<u64>,
+    pages: Vec<u64>,
+    /// CPUs that stopped, and of how many the registers are known.
+    stopped: u64,
+    known: u64,
+    smears: BTreeMap<String, u32>,
+}
+
+impl Tally {
+    fn add(&mut self, taken: &Taken) {
+        let shot = &taken.shot;
+        self.freezes += 1;
+        self.cpus = self.cpus.max(shot.cpus_stopped);
+        self.stop.push(shot.stopped_ns.saturating_sub(shot.triggered_ns));
+        self.pause.push(shot.thawed_ns.saturating_sub(shot.triggered_ns));
+        if shot.classified_ns > 0 {
+            self.classify.push(shot.classified_ns.saturating_sub(shot.stopped_ns));
+            self.copy.push(shot.copied_ns.saturating_sub(shot.classified_ns));
+        }
+        self.pages.push(shot.pages.frozen);
+        for cpu in taken.cpus.iter().filter(|cpu| cpu.how > 1) {
+            self.stopped += 1;
+            self.known += u64::from(cpu.flags & lkd_dump::shot::cpu_flags::REGS);
+        }
+        for why in &taken.smears {
+            *self.smears.entry(why.clone()).or_default() += 1;
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{} freezes of {} CPUs\n", self.freezes, self.cpus);
+        for (why, times) in &self.smears {
+            let _ = writeln!(text, "smeared {times} times: {why}");
+        }
+        if self.stopped > 0 {
+            let _ = writeln!(text, "registers of {} of {} interrupted CPUs", self.known, self.stopped);
+        }
+        let _ = writeln!(
+            text,
+            "{:<10}{:>10}{:>10}{:>10}{:>10}{:>10}  us",
+            "", "least", "median", "90 %", "99 %", "most"
+        );
+        for (what, values) in [
+            ("to stop", &self.stop),
+            ("classify", &self.classify),
+            ("copy", &self.copy),
+            ("pause", &self.pause),
+        ] {
+            let mut sorted = values.clone();
+            sorted.sort_unstable();
+            let at = |percent: usize| {
+                let place = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+                sorted.get(place).map_or(0.0, |ns| *ns as f64 / 1000.0)
+            };
+            if !sorted.is_empty() {
+                let _ = writeln!(
+                    text,
+                    "{what:<10}{:>10.1}{:>10.1}{:>10.1}{:>10.1}{:>10.1}",
+                    at(0),
+                    at(50),
+                    at(90),
+                    at(99),
+                    at(100)
+                );
+            }
+        }
+        let most = self.pages.iter().max().copied().unwrap_or(0);
+        if most > 0 {
+            let _ = writeln!(text, "at most {most} pages, {} MB", most >> 8);
+        }
+        text.push_str(&histogram(&self.pause));
+        text
+    }
+}
+
+/// How many pauses were below each power of two of microseconds.
+fn histogram(ns: &[u64]) -> String {
+    let mut rows = BTreeMap::<u32, usize>::new();
+    for value in ns {
+        *rows.entry((value / 1000).max(1).ilog2()).or_default() += 1;
+    }
+    let (Some(first), Some(last)) = (rows.keys().next().copied(), rows.keys().last().copied()) else {
+        return String::new();
+    };
+    let most = rows.values().max().copied().unwrap_or(1);
+    let mut text = String::from("pauses, us\n");
+    for row in first..=last {
+        let count = rows.get(&row).copied().unwrap_or(0);
+        let _ = writeln!(text, "{:>10} |{:<40}| {count}", 1u64 << row, "@".repeat(count * 40 / most));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_told_by_powers_of_two() {
+        let text = histogram(&[900, 30_000, 31_000, 120_000]);
+        let rows: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(rows.len(), 7, "{text}");
+        assert!(rows[0].trim_start().starts_with("1 |") && rows[0].ends_with("| 1"));
+        assert!(rows[4].trim_start().starts_with("16 |@@@@") && rows[4].ends_with("| 2"));
+        assert!(rows[5].ends_with("|                                        | 0"));
+        assert_eq!(histogram(&[]), "");
+    }
+}
