@@ -6,7 +6,7 @@ use std::time::Duration;
 use lkd_dump::{Request, Site};
 
 use crate::cpus::Cpus;
-use crate::ctl::State;
+use crate::ctl::{State, set};
 use crate::engine::{self, TriggerProg};
 use crate::error::Error;
 use crate::freeze::Freeze;
@@ -55,6 +55,23 @@ impl Drill {
     /// Why only this thread is held, if so; why clock events are needed, if they are.
     pub fn limits(&self) -> (Option<&str>, Option<&str>) {
         (self.freeze.alone.as_deref(), self.freeze.clock.as_deref())
+    }
+
+    /// Lets freezes wait for a CPU that never comes: one behind the last that may exist.
+    pub fn expect_nobody(&self) -> u32 {
+        let cpu = self.prepared.live.cpu_slots;
+        self.cpus.expect(cpu, true);
+        cpu
+    }
+
+    /// Takes away what ends a wait by time; `spins`: the rounds that each wait has.
+    pub fn stop_the_clock(&self, spins: u64) -> Result<(), Error> {
+        let ctl = self.prepared.engine.ctl()?;
+        for word in [&ctl.max_pause_ns, &ctl.quorum_ns] {
+            set(word, u64::MAX / 4);
+        }
+        set(&ctl.spins, spins);
+        Ok(())
     }
 
     /// One freeze, from this thread.

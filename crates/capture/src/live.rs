@@ -69,7 +69,7 @@ impl Live {
         set(&ctl.image_end, self.ram.image.end);
         set(&ctl.units, engine.units as u64);
         set(&ctl.cpus, self.cpus.len() as u64);
-        set(&ctl.cpu_slots, u64::from(self.cpu_slots));
+        set(&ctl.cpu_slots, u64::from(engine.sizes.cpus));
         Ok(())
     }
 }

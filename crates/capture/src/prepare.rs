@@ -19,6 +19,9 @@ use crate::{doctor, first, target};
 /// Rounds of looks that a wait may take, for every half second that it may last; each round has 2^20.
 const SPINS: u64 = 64;
 
+/// Slots for CPUs that do not exist, so that a test may wait for one.
+const SPARE: u32 = 1;
+
 /// An engine that is ready to be armed.
 #[derive(Debug)]
 pub struct Prepared {
@@ -188,7 +191,7 @@ fn sizes(
     }
     // A test run copies nothing, and its buffer needs no memory.
     let slots = if options.work >= Work::Copy { slots.min(MOST_SLOTS) } else { 16 };
-    Ok((Sizes { slots, lanes, cpus: live.cpu_slots }, kept))
+    Ok((Sizes { slots, lanes, cpus: live.cpu_slots + SPARE }, kept))
 }
 
 /// Fills the lane that is copied before classification.

@@ -6,7 +6,8 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
 
-use lkd_capture::{Armed, Event, Options, ProbeName, TriggerProg, Work, arm, classes, doctor, writer};
+use lkd_capture::drill::Drill;
+use lkd_capture::{Armed, Event, Options, ProbeName, Taken, TriggerProg, Work, arm, classes, doctor, writer};
 use lkd_dump::{Kind, PageClass, Request, Shot, Site};
 
 fn main() {
@@ -35,14 +36,64 @@ fn main() {
     std::process::exit(i32::from(failed > 0));
 }
 
-const TESTS: [(&str, fn()); 6] = [
+const TESTS: [(&str, fn()); 9] = [
     ("the_shot_tells_who_ran_into_the_probe", the_shot_tells_who_ran_into_the_probe),
     ("every_page_is_counted_once", every_page_is_counted_once),
     ("of_two_triggers_one_wins_and_one_is_counted", of_two_triggers_one_wins_and_one_is_counted),
     ("every_trigger_loads", every_trigger_loads),
     ("the_writer_ends_with_its_arming", the_writer_ends_with_its_arming),
     ("classes_agree_with_the_kernel", classes_agree_with_the_kernel),
+    ("all_cpus_stop_and_go_on", all_cpus_stop_and_go_on),
+    ("a_cpu_that_never_comes_is_named", a_cpu_that_never_comes_is_named),
+    ("a_freeze_ends_though_the_clock_does_not", a_freeze_ends_though_the_clock_does_not),
 ];
+
+fn drill() -> Drill {
+    let options = Options { work: Work::Stop, ..Options::default() };
+    Drill::new(&options).unwrap_or_else(|error| panic!("making ready: {error}"))
+}
+
+fn freeze(drill: &mut Drill) -> Taken {
+    drill.fire().unwrap_or_else(|error| panic!("freezing: {error}"))
+}
+
+fn all_cpus_stop_and_go_on() {
+    let mut drill = drill();
+    // A host may keep a CPU from coming for longer than others wait: not every time.
+    let consistent = (0..20).map(|_| freeze(&mut drill)).find(|taken| taken.smears.is_empty());
+    let taken = consistent.expect("no freeze of 20 was consistent");
+    let online = std::thread::available_parallelism().map_or(1, usize::from);
+    assert!(taken.cpus.len() >= online && taken.shot.cpus_stopped as usize == taken.cpus.len());
+    for cpu in &taken.cpus {
+        let own = cpu.cpu == taken.shot.cpu;
+        assert_eq!(cpu.how, if own { 1 } else { 2 }, "{cpu:?}");
+        assert!((taken.shot.triggered_ns..=taken.shot.stopped_ns).contains(&cpu.arrived_ns), "{cpu:?}");
+        assert!(cpu.left_ns >= taken.shot.copied_ns, "{cpu:?}");
+    }
+}
+
+fn a_cpu_that_never_comes_is_named() {
+    let mut drill = drill();
+    let nobody = drill.expect_nobody();
+    let taken = freeze(&mut drill);
+    assert!(
+        taken.smears.iter().any(|why| why.contains(&nobody.to_string()) && why.contains("did not stop")),
+        "{:?}",
+        taken.smears
+    );
+    assert!(!taken.shot.is_consistent());
+    // 50 ms by the default; the deadline is far behind.
+    let pause = taken.shot.thawed_ns - taken.shot.triggered_ns;
+    assert!(pause >= 50_000_000, "nobody was waited for: {pause} ns");
+}
+
+fn a_freeze_ends_though_the_clock_does_not() {
+    let mut drill = drill();
+    drill.expect_nobody();
+    drill.stop_the_clock(2).unwrap_or_else(|error| panic!("{error}"));
+    let taken = freeze(&mut drill);
+    assert!(!taken.smears.is_empty());
+}
 
 fn counting() -> Options {
     let probe = ProbeName { id: 7, provider: "test".into(), name: "here".into(), ..ProbeName::default() };
