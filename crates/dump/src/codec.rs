@@ -7,7 +7,7 @@ use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use zstd_safe::{CCtx, CParameter, DCtx};
 
 use crate::addr::PAGE_SIZE;
-use crate::{BATCH_PAGES, Codec, Error, PageBatch, PageBytes};
+use crate::{BATCH_PAGES, Codec, Error, PageBatch, PageBytes, sums};
 
 /// `page_desc.flags`: stored as it is.
 pub(crate) const RAW: u32 = 0;
@@ -42,6 +42,8 @@ pub(crate) struct Packed {
     len: usize,
     /// How each page of the batch is stored, in the batch's order.
     pub pages: Vec<Stored>,
+    /// Each page's checksum, taken before anything else is done with it.
+    pub sums: Vec<u32>,
 }
 
 impl Packed {
@@ -55,6 +57,7 @@ enum Engine {
     Zstd(Box<CCtx<'static>>),
     Zlib(Compressor),
     Raw,
+    Nothing,
 }
 
 /// Packs pages; one per thread.
@@ -90,12 +93,23 @@ impl Packer {
         Ok(Packer { engine })
     }
 
+    /// A packer that only takes checksums: the pages stay where they are, zero or not.
+    pub fn nothing() -> Packer {
+        Packer { engine: Engine::Nothing }
+    }
+
     /// Packs a whole batch into `packed`, whose old content goes.
     pub fn pack(&mut self, batch: &PageBatch, packed: &mut Packed) {
-        packed.room.resize(BATCH_PAGES * PAGE_SIZE + SLACK, 0);
         packed.pages.clear();
         packed.len = 0;
+        packed.sums.clear();
+        if let Engine::Nothing = self.engine {
+            packed.sums.extend(batch.pages().map(|(_, page)| sums::of(page)));
+            return;
+        }
+        packed.room.resize(BATCH_PAGES * PAGE_SIZE + SLACK, 0);
         for (_, page) in batch.pages() {
+            packed.sums.push(sums::of(page));
             let stored = if is_zero(page) { Stored::Zero } else { self.pack_page(page, packed) };
             packed.pages.push(stored);
         }
@@ -105,7 +119,7 @@ impl Packer {
     fn pack_page(&mut self, page: &PageBytes, packed: &mut Packed) -> Stored {
         let room = packed.room.get_mut(packed.len..).unwrap_or_default();
         let (smaller, flags) = match &mut self.engine {
-            Engine::Raw => (None, RAW),
+            Engine::Raw | Engine::Nothing => (None, RAW),
             Engine::Zlib(compressor) => (compressor.zlib_compress(page, room).ok(), ZLIB),
             Engine::Zstd(context) => (context.compress2(room, page).ok(), ZSTD),
         };

@@ -41,6 +41,11 @@ impl<R: Read + Seek> Input<R> {
         Ok(Input { file, len: ByteLen(len), windows: Default::default(), oldest: 0 })
     }
 
+    /// How long the file is.
+    pub fn len(&self) -> ByteLen {
+        self.len
+    }
+
     /// Checks that `len` bytes at `at` are there, before anybody makes room for them.
     pub fn check(&self, at: FileOff, len: u64, field: &'static str) -> Result<(), Error> {
         match at.checked_add(len) {

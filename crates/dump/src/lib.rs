@@ -19,7 +19,9 @@
 //! | `source.rs` | what a writer takes and tells |
 //! | `codec.rs` | one page packed and unpacked |
 //! | `pipe.rs` | pages from the source through the packing threads to the file, in order |
+//! | `aligned.rs` | memory as direct writing wants it |
 //! | `stream.rs` | a part of a file that grows, in large aligned writes |
+//! | `sums.rs` | checksums of every page and every block, at the file's end |
 //! | `input.rs` | the readers' cursor |
 //! | `memory.rs` | what a dump holds: pages, absent pages, and the one loop that reads them |
 //! | `translate.rs` | page tables: virtual to physical |
@@ -27,11 +29,13 @@
 //! | `kdump/` | the compressed kdump file, written and read |
 //! | `elf/` | the ELF vmcore, written and read |
 //! | `open.rs` | a file of either format, by its first bytes; and a dump as the source of another |
+//! | `verify.rs` | the proof that a file is as it was written |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod addr;
+mod aligned;
 mod cache;
 mod codec;
 pub mod elf;
@@ -46,9 +50,11 @@ mod pipe;
 pub mod shot;
 mod source;
 mod stream;
+mod sums;
 #[cfg(test)]
 mod testing;
 mod translate;
+mod verify;
 
 pub use addr::{ByteLen, FileOff, PAGE_SHIFT, PAGE_SIZE, Paddr, PageBytes, Pfn, Vaddr};
 pub use kind::{BadKind, Kind, PageClass};
@@ -61,4 +67,6 @@ pub use source::{
     BATCH_PAGES, BadFormat, Codec, Error, Format, Machine, Mapping, Meta, Options, PageBatch, PageSource,
     Progress, SourceError, Summary, UnixTime, Utsname,
 };
+pub use sums::Promise;
 pub use translate::{AddressSpace, Levels, Translation};
+pub use verify::{Finding, Unproven, Verdict, verify};

@@ -32,6 +32,9 @@ pub const TORN: u32 = 0x4c4b_4403;
 /// [`WriteStats`] (name "LKD").
 pub const STATS: u32 = 0x4c4b_4404;
 
+/// A [`crate::Promise`] (name "LKD").
+pub const SUMS: u32 = 0x4c4b_4405;
+
 /// The name of our own notes.
 pub const LKD: &str = "LKD";
 
@@ -227,8 +230,11 @@ impl Notes {
         self.push(LKD, STATS, stats.as_bytes());
     }
 
-    /// Appends a note that was read elsewhere.
+    /// Appends a note that was read elsewhere, unless it speaks of its own file only.
     pub fn push_read(&mut self, note: &Note<'_>) {
+        if note.is(LKD, SUMS) {
+            return;
+        }
         if let Some(text) = note.as_vmcoreinfo() {
             self.vmcoreinfo(text);
         } else {
@@ -459,7 +465,7 @@ mod tests {
     #[test]
     fn our_types_mean_nothing_to_anybody_else() {
         // crash tests the type of every note, whatever its name.
-        for kind in [SHOT, CPU_STATE, TORN, STATS] {
+        for kind in [SHOT, CPU_STATE, TORN, STATS, SUMS] {
             assert!(kind > 0x4000_0000, "{kind:#x}");
         }
     }

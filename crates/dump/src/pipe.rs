@@ -52,16 +52,17 @@ impl Ascending {
     }
 }
 
-/// Runs all of the source's pages into the sink, packed by `threads` threads. Source and progress stay on the
-/// caller's thread.
+/// Runs all of the source's pages into the sink, packed by `threads` threads, or only checked off where there is no
+/// codec. Source and progress stay on the caller's thread.
 pub(crate) fn run(
     source: &mut dyn PageSource,
-    codec: Codec,
+    codec: Option<Codec>,
     threads: NonZeroUsize,
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<(), Error> {
-    let packers = (0..threads.get()).map(|_| Packer::new(codec)).collect::<Result<Vec<_>, _>>()?;
+    let packer = || codec.map_or_else(|| Ok(Packer::nothing()), Packer::new);
+    let packers = (0..threads.get()).map(|_| packer()).collect::<Result<Vec<_>, _>>()?;
     let slots = 2 * threads.get() + 2;
     let (free_in, free) = sync_channel::<Box<Slot>>(slots);
     let (work_in, work) = sync_channel::<(u64, Box<Slot>)>(slots);
@@ -206,7 +207,8 @@ mod tests {
             let mut sink = Keeping::default();
             let mut source = Counting { next: 0, pages: 9_999, fails: false };
             let mut told = Progress::default();
-            run(&mut source, Codec::default(), threads(count), &mut sink, &mut |now| told = *now).unwrap();
+            run(&mut source, Some(Codec::default()), threads(count), &mut sink, &mut |now| told = *now)
+                .unwrap();
             assert_eq!(sink.pfns, (0..9_999).collect::<Vec<_>>());
             assert_eq!(told.pages, 9_999);
             assert!(told.bytes_written > 0);
@@ -217,7 +219,7 @@ mod tests {
     fn a_failing_sink_stops_everybody() {
         let mut sink = Keeping { room: Some(1000), ..Keeping::default() };
         let mut source = Counting { next: 0, pages: u64::MAX, fails: false };
-        let error = run(&mut source, Codec::Raw, threads(3), &mut sink, &mut |_| {}).unwrap_err();
+        let error = run(&mut source, Some(Codec::Raw), threads(3), &mut sink, &mut |_| {}).unwrap_err();
         assert!(matches!(error, Error::Room { what: "test", .. }), "{error}");
     }
 
@@ -225,7 +227,7 @@ mod tests {
     fn a_failing_source_is_told_after_what_it_gave_is_stored() {
         let mut sink = Keeping::default();
         let mut source = Counting { next: 0, pages: 700, fails: true };
-        let error = run(&mut source, Codec::Raw, threads(2), &mut sink, &mut |_| {}).unwrap_err();
+        let error = run(&mut source, Some(Codec::Raw), threads(2), &mut sink, &mut |_| {}).unwrap_err();
         assert_eq!(error.to_string(), "reading memory: memory is gone");
         assert_eq!(sink.pfns.len(), 700);
     }
@@ -241,7 +243,7 @@ mod tests {
             }
         }
         let error =
-            run(&mut Twice, Codec::Raw, threads(1), &mut Keeping::default(), &mut |_| {}).unwrap_err();
+            run(&mut Twice, Some(Codec::Raw), threads(1), &mut Keeping::default(), &mut |_| {}).unwrap_err();
         assert!(matches!(error, Error::Order { pfn: Pfn(5), after: Pfn(5) }));
     }
 }

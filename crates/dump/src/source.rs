@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use crate::addr::PAGE_SIZE;
+use crate::aligned::Aligned;
 use crate::{ByteLen, FileOff, Kind, Notes, Paddr, PageBytes, Pfn, PfnSet, Vaddr};
 
 /// Pages in one [`PageBatch`]: 1 MiB of memory.
@@ -30,16 +31,13 @@ pub trait PageSource {
 /// Some pages on their way into a dump.
 pub struct PageBatch {
     pfns: Vec<Pfn>,
-    bytes: Box<[u8]>,
+    bytes: Aligned,
 }
 
 impl PageBatch {
     /// An empty batch.
     pub fn new() -> PageBatch {
-        PageBatch {
-            pfns: Vec::with_capacity(BATCH_PAGES),
-            bytes: vec![0; BATCH_PAGES * PAGE_SIZE].into_boxed_slice(),
-        }
+        PageBatch { pfns: Vec::with_capacity(BATCH_PAGES), bytes: Aligned::new(BATCH_PAGES * PAGE_SIZE) }
     }
 
     /// How many pages it holds.
@@ -60,7 +58,7 @@ impl PageBatch {
     /// Makes room for a page, which the caller must fill whole (older bytes are still in it), or `None` when full.
     pub fn push(&mut self, pfn: Pfn) -> Option<&mut PageBytes> {
         let at = self.pfns.len().checked_mul(PAGE_SIZE)?;
-        let page = self.bytes.get_mut(at..)?.first_chunk_mut()?;
+        let page = self.bytes.get_mut().get_mut(at..)?.first_chunk_mut()?;
         self.pfns.push(pfn);
         Some(page)
     }
@@ -93,13 +91,13 @@ impl PageBatch {
 
     /// The pages in the order in which they came.
     pub fn pages(&self) -> impl Iterator<Item = (Pfn, &PageBytes)> {
-        let (pages, _) = self.bytes.as_chunks::<PAGE_SIZE>();
+        let (pages, _) = self.bytes.get().as_chunks::<PAGE_SIZE>();
         self.pfns.iter().copied().zip(pages)
     }
 
     /// The bytes of all pages, one after the other.
     pub fn page_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.pfns.len() * PAGE_SIZE).unwrap_or_default()
+        self.bytes.get().get(..self.pfns.len() * PAGE_SIZE).unwrap_or_default()
     }
 }
 

@@ -104,6 +104,20 @@ impl<R: Read + Seek> Reader<R> {
         self.pages(|extent| extent.stored_end)
     }
 
+    /// Where in the file the page's bytes are.
+    pub(crate) fn place(&self, pfn: Pfn) -> Option<FileOff> {
+        let start = pfn.paddr()?.0;
+        let place = self.extents.partition_point(|extent| extent.end <= start);
+        let extent = self.extents.get(place).filter(|extent| extent.start <= start)?;
+        extent.offset.checked_add(start - extent.start).map(FileOff)
+    }
+
+    /// What stands where in the file: each part's start and name, ascending.
+    pub(crate) fn parts(&self) -> Vec<(FileOff, &'static str)> {
+        let data = self.extents.iter().map(|extent| extent.offset).min().unwrap_or(u64::MAX);
+        vec![(FileOff(0), "the headers and notes"), (FileOff(data), "page data")]
+    }
+
     fn pages(&self, end: impl Fn(&Extent) -> u64) -> PfnSet {
         let mut set = PfnSet::new();
         for extent in &self.extents {

@@ -10,8 +10,10 @@ use super::header::{
     Section, Segment,
 };
 use crate::addr::PAGE_SIZE;
-use crate::pipe::Ascending;
+use crate::codec::Packed;
+use crate::pipe::{self, Sink};
 use crate::stream::Stream;
+use crate::sums::{Promise, Summed, all_notes, notes_room};
 use crate::{
     ByteLen, Error, FileOff, Meta, Options, PageBatch, PageSource, Pfn, PfnSet, Progress, Summary, Vaddr,
 };
@@ -26,8 +28,8 @@ const PAGE: u64 = PAGE_SIZE as u64;
 /// Writes a dump of the source's pages from the start of `out`.
 ///
 /// `ram` is the machine's memory; `options.most_runs` bounds the runs that the source means to give. Pages are not
-/// compressed: `options.codec` and `threads` say nothing here. `out` must be empty. After an error the file has no
-/// magic and is no dump.
+/// compressed: `options.codec` says nothing here, and `threads` only take checksums. The source and `progress` run on
+/// the caller's thread, writing on another. `out` must be empty. After an error the file has no magic and is no dump.
 pub fn write<W: Write + Seek + Send>(
     out: &mut W,
     meta: &Meta,
@@ -40,30 +42,39 @@ pub fn write<W: Write + Seek + Send>(
         return Err(Error::Unfit("an ELF dump gives virtual addresses, and page_offset_base is not known"));
     }
     let plan = Plan::new(meta, ram, options)?;
-    let mut data = Stream::new("writing pages", plan.data);
-    let mut summary = Summary::default();
-    let mut ascending = Ascending::default();
-    let mut batch = PageBatch::new();
-    loop {
-        batch.clear();
-        source.fill(&mut batch).map_err(Error::Source)?;
-        if batch.is_empty() {
-            break;
-        }
-        ascending.check(&batch)?;
+    let data = Stream::new("writing pages", plan.data);
+    let mut file = Writing { out: Summed::new(out), data, summary: Summary::default() };
+    pipe::run(source, None, options.threads, &mut file, progress)?;
+    let Writing { mut out, data, mut summary } = file;
+    summary.raw = summary.pages;
+    let end = data.finish(&mut out)?;
+    let promise = Promise::new(end, summary.pages)?;
+    summary.file_len = ByteLen(promise.offset + promise.bytes);
+    let front = front(meta, &plan, source, &summary, &promise)?;
+    out.finish(&promise, front)?;
+    Ok(summary)
+}
+
+/// A file whose pages are being written.
+struct Writing<'a, W> {
+    out: Summed<&'a mut W>,
+    data: Stream,
+    summary: Summary,
+}
+
+impl<W: Write + Seek + Send> Sink for Writing<'_, W> {
+    fn store(&mut self, batch: &PageBatch, packed: &Packed) -> Result<u64, Error> {
         for pfn in batch.pfns() {
             pfn.paddr().ok_or(Error::Room { what: "page frames", wanted: pfn.0, room: 1 << 52 })?;
-            summary.dumped.insert(*pfn);
+            self.summary.dumped.insert(*pfn);
         }
-        data.put(out, batch.page_bytes())?;
-        summary.pages += batch.len() as u64;
-        summary.bytes_out += batch.page_bytes().len() as u64;
-        progress(&Progress { pages: summary.pages, bytes_written: summary.bytes_out });
+        self.out.pages(&packed.sums);
+        self.data.put(&mut self.out, batch.page_bytes())?;
+        let written = batch.page_bytes().len() as u64;
+        self.summary.pages += batch.len() as u64;
+        self.summary.bytes_out += written;
+        Ok(written)
     }
-    summary.raw = summary.pages;
-    summary.file_len = ByteLen(data.finish(out)?.0);
-    finish(out, meta, &plan, source, &summary)?;
-    Ok(summary)
 }
 
 /// How the front of the file is divided, known before the first page is read.
@@ -84,7 +95,7 @@ impl Plan {
             // The note, the runs as planned, those that break, and the mappings' ends.
             let segments =
                 runs.checked_add(pages.min(BROKEN_RUNS))?.checked_add(meta.mappings.len() as u64 + 1)?;
-            let notes_room = ByteLen(meta.notes.len().0.checked_add(options.closing_room.0)?);
+            let notes_room = notes_room(meta, options);
             let front = segments.checked_mul(SEGMENT_LEN)?.checked_add(HEADER_LEN + SECTION_LEN)?;
             let data = FileOff(front).checked_add(notes_room.0)?.align_up(PAGE)?;
             Some(Plan { segments, notes_room, data })
@@ -93,14 +104,14 @@ impl Plan {
     }
 }
 
-/// Writes all that stands before the pages, in one go.
-fn finish<W: Write + Seek>(
-    out: &mut W,
+/// All that stands before the pages.
+fn front(
     meta: &Meta,
     plan: &Plan,
     source: &mut dyn PageSource,
     summary: &Summary,
-) -> Result<(), Error> {
+    promise: &Promise,
+) -> Result<Vec<u8>, Error> {
     let mut segments = vec![Segment { kind: PT_NOTE, ..Segment::default() }];
     segments.extend(loads(meta, plan, &summary.dumped));
     let count = segments.len() as u64;
@@ -111,12 +122,7 @@ fn finish<W: Write + Seek>(
     let sections = HEADER_LEN + count * SEGMENT_LEN;
     let notes_at = sections + if many { SECTION_LEN } else { 0 };
 
-    let mut notes = meta.notes.clone();
-    let room = ByteLen(plan.notes_room.0.saturating_sub(notes.len().0));
-    notes.append(&source.closing_notes(summary, room).map_err(Error::Source)?);
-    if notes.len() > plan.notes_room {
-        return Err(Error::Room { what: "bytes of notes", wanted: notes.len().0, room: plan.notes_room.0 });
-    }
+    let notes = all_notes(meta, source, summary, promise, plan.notes_room)?;
     if let Some(note) = segments.first_mut() {
         (note.offset, note.filesz, note.memsz) = (notes_at, notes.len().0, notes.len().0);
     }
@@ -152,17 +158,7 @@ fn finish<W: Write + Seek>(
         front.extend_from_slice(section.as_bytes());
     }
     front.extend_from_slice(notes.bytes());
-
-    // The rest first, the block with the magic last.
-    let (first, rest) = front.split_at(front.len().min(PAGE_SIZE));
-    let mut stream = Stream::new("writing the notes", FileOff(PAGE));
-    stream.put(out, rest)?;
-    stream.finish(out)?;
-    out.flush().map_err(|error| Error::Io { doing: "flushing the dump", error })?;
-    let mut stream = Stream::new("writing the header", FileOff(0));
-    stream.put(out, first)?;
-    stream.finish(out)?;
-    out.flush().map_err(|error| Error::Io { doing: "flushing the dump", error })
+    Ok(front)
 }
 
 /// The segments: first what each mapping shows, then all runs at their place in the direct map.

@@ -26,6 +26,8 @@ pub struct Reader<R> {
     notes: Vec<u8>,
     ram: Bitmap,
     dumped: Bitmap,
+    /// Where bitmap1 starts.
+    bitmaps: FileOff,
     descs: FileOff,
     open: Mutex<Open<R>>,
 }
@@ -75,7 +77,7 @@ impl<R: Read + Seek> Reader<R> {
             _ => Codec::Raw,
         };
         let open = Open { input, unpacker: Unpacker::new(), cache: PageCache::default() };
-        Ok(Reader { meta, codec, notes, ram, dumped, descs, open: Mutex::new(open) })
+        Ok(Reader { meta, codec, notes, ram, dumped, bitmaps: bitmap_at, descs, open: Mutex::new(open) })
     }
 
     /// What the file says of its machine. Where no shot tells the kind of dump, it follows from the dump level.
@@ -101,6 +103,26 @@ impl<R: Read + Seek> Reader<R> {
     /// The page frames that the file claims to hold.
     pub fn dumped(&self) -> PfnSet {
         self.dumped.set()
+    }
+
+    /// Where in the file the page's bytes are, as its descriptor says.
+    pub(crate) fn place(&self, pfn: Pfn) -> Option<FileOff> {
+        let at = FileOff(self.descs.0 + self.dumped.rank(pfn)? * DESC_LEN);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let desc: PageDesc = open.input.record(at, "page descriptor").ok()?;
+        u64::try_from(desc.offset).ok().map(FileOff)
+    }
+
+    /// What stands where in the file: each part's start and name, ascending.
+    pub(crate) fn parts(&self) -> Vec<(FileOff, &'static str)> {
+        let data = self.descs.0 + self.dumped.count * DESC_LEN;
+        vec![
+            (FileOff(0), "the header"),
+            (FileOff(BLOCK), "the notes"),
+            (self.bitmaps, "the bitmaps"),
+            (self.descs, "the page descriptors"),
+            (FileOff(data.next_multiple_of(BLOCK)), "page data"),
+        ]
     }
 
     fn page_at(&self, open: &mut Open<R>, pfn: Pfn, rank: u64) -> Result<Page, Error> {

@@ -177,7 +177,9 @@ fn fields_stand_where_other_readers_look() {
     assert_eq!(notes_at, 4096 + 104);
     let mut notes = made_meta().notes;
     notes.append(&made_closing_notes());
-    assert_eq!(&file[notes_at..notes_at + notes_len], notes.bytes());
+    let known = notes.bytes().len();
+    assert_eq!(&file[notes_at..notes_at + known], notes.bytes());
+    assert_eq!((notes_len - known, word(&file, notes_at + known + 8)), (48, crate::note::SUMS));
     assert_eq!(long(&file, 4096 + 96), 40_005, "max_mapnr");
 
     let bitmap1 = 4096 * (1 + sub_blocks);

@@ -9,6 +9,7 @@ use crate::addr::PAGE_SIZE;
 use crate::codec::{Packed, RAW, Stored};
 use crate::pipe::{self, Sink};
 use crate::stream::Stream;
+use crate::sums::{Promise, Summed, all_notes, notes_room};
 use crate::{
     ByteLen, Codec, Error, FileOff, Meta, Notes, Options, PageBatch, PageSource, Pfn, PfnSet, Progress,
     Summary,
@@ -31,19 +32,20 @@ pub fn write<W: Write + Seek + Send>(
     if meta.cpus == 0 {
         return Err(Error::Unfit("a machine has at least one CPU online"));
     }
-    let notes_room = ByteLen(meta.notes.len().0.saturating_add(options.closing_room.0));
+    let notes_room = notes_room(meta, options);
     let plan = Plan::new(ram.end(), options.most_pages.unwrap_or(ram.count()), notes_room)?;
+    let mut out = Summed::new(out);
     let mut data = Stream::new("writing page data", plan.data);
-    data.put(out, &[0; PAGE_SIZE])?;
+    data.put(&mut out, &[0; PAGE_SIZE])?;
     let descs = Stream::new("writing page descriptors", plan.descs);
     let mut file = Writing { out, plan, descs, data, summary: Summary::default() };
-    pipe::run(source, options.codec, options.threads, &mut file, progress)?;
+    pipe::run(source, Some(options.codec), options.threads, &mut file, progress)?;
     file.finish(meta, ram, source, options)
 }
 
 /// A file whose pages are being written.
 struct Writing<'a, W> {
-    out: &'a mut W,
+    out: Summed<&'a mut W>,
     plan: Plan,
     descs: Stream,
     data: Stream,
@@ -82,8 +84,9 @@ impl<W: Write + Seek + Send> Sink for Writing<'_, W> {
             self.summary.dumped.insert(*pfn);
         }
         self.summary.pages = wanted;
-        self.descs.put(self.out, descs.as_bytes())?;
-        self.data.put(self.out, packed.bytes())?;
+        self.out.pages(&packed.sums);
+        self.descs.put(&mut self.out, descs.as_bytes())?;
+        self.data.put(&mut self.out, packed.bytes())?;
         let written = packed.bytes().len() as u64;
         self.summary.bytes_out += written;
         Ok(written)
@@ -99,28 +102,15 @@ impl<W: Write + Seek> Writing<'_, W> {
         source: &mut dyn PageSource,
         options: &Options,
     ) -> Result<Summary, Error> {
-        let Writing { out, plan, descs, data, mut summary } = self;
-        descs.finish(out)?;
-        summary.file_len = ByteLen(data.finish(out)?.0);
-        write_bits(out, &ram.union(&summary.dumped), plan.bitmap1, plan.bitmap_len)?;
-        write_bits(out, &summary.dumped, plan.bitmap2(), plan.bitmap_len)?;
+        let Writing { mut out, plan, descs, data, mut summary } = self;
+        descs.finish(&mut out)?;
+        let end = data.finish(&mut out)?;
+        write_bits(&mut out, &ram.union(&summary.dumped), plan.bitmap1, plan.bitmap_len)?;
+        write_bits(&mut out, &summary.dumped, plan.bitmap2(), plan.bitmap_len)?;
 
-        let mut notes = meta.notes.clone();
-        let room = ByteLen(plan.notes_room.0.saturating_sub(notes.len().0));
-        notes.append(&source.closing_notes(&summary, room).map_err(Error::Source)?);
-        if notes.len() > plan.notes_room {
-            return Err(Error::Room {
-                what: "bytes of notes",
-                wanted: notes.len().0,
-                room: plan.notes_room.0,
-            });
-        }
-        let mut front = Stream::new("writing the notes", FileOff(BLOCK));
-        front.put(out, sub_header(meta, &plan, &notes).as_bytes())?;
-        front.put(out, notes.bytes())?;
-        front.finish(out)?;
-        out.flush().map_err(|error| Error::Io { doing: "flushing the dump", error })?;
-
+        let promise = Promise::new(end, summary.pages)?;
+        summary.file_len = ByteLen(promise.offset + promise.bytes);
+        let notes = all_notes(meta, source, &summary, &promise, plan.notes_room)?;
         let mut header = Header::new(meta, &plan);
         header.total_ram_blocks = u32::try_from(ram.count()).unwrap_or(u32::MAX);
         header.written_blocks = u32::try_from(summary.file_len.0 / BLOCK).unwrap_or(u32::MAX);
@@ -129,10 +119,11 @@ impl<W: Write + Seek> Writing<'_, W> {
             Codec::Zlib { .. } => STATUS_ZLIB,
             Codec::Raw => 0,
         };
-        let mut first = Stream::new("writing the header", FileOff(0));
-        first.put(out, header.as_bytes())?;
-        first.finish(out)?;
-        out.flush().map_err(|error| Error::Io { doing: "flushing the dump", error })?;
+        let mut front = header.as_bytes().to_vec();
+        front.resize(BLOCK as usize, 0);
+        front.extend_from_slice(sub_header(meta, &plan, &notes).as_bytes());
+        front.extend_from_slice(notes.bytes());
+        out.finish(&promise, front)?;
         Ok(summary)
     }
 }
