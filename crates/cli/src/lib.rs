@@ -3,7 +3,7 @@
 //! The walk of `dtrace`: [`flags`] says what the user asked → [`input`] brings the D text ([`cpp`] for `-C`) → [`compile`] makes
 //! a checked program of it → [`run`] arms `lkd-capture` if the script can take a dump, starts `lkd-trace`, prints what comes to
 //! [`output`] (which is [`stdout`] or a file) and decides the exit status, with [`signals`] to stop it. [`list`] is `dtrace -l`, [`header`] is `dtrace -h`,
-//! [`doctor`] the table of `lkd doctor`, [`freezes`] what `lkd selftest freeze` counts.
+//! [`doctor`] the table of `lkd doctor`, [`freezes`] what `lkd selftest freeze` counts, [`verify`] is `lkd verify`.
 //!
 //! Only the `main.rs` of each program touches the process's own streams; everything here writes to what it is given.
 
@@ -20,5 +20,6 @@ pub mod output;
 pub mod run;
 pub mod signals;
 pub mod stdout;
+pub mod verify;
 
 pub use lkd_trace::sys::reason;

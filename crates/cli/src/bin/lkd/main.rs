@@ -2,11 +2,12 @@
 
 use clap::{Parser, Subcommand};
 use lkd_capture::Work;
-use lkd_cli::{doctor, freezes};
+use lkd_cli::{doctor, freezes, verify};
 use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
 use std::process::exit;
 
-/// Live dumps of a running kernel: what this machine allows.
+/// Live dumps of a running kernel: what this machine allows, and whether a dump is whole.
 #[derive(Parser)]
 #[command(name = "lkd", version)]
 struct Cli {
@@ -18,6 +19,13 @@ struct Cli {
 enum Command {
     /// Say what this kernel allows, what is missing and how to get it
     Doctor,
+    /// Compare every page and every other byte of a dump with the checksums taken when it was written
+    ///
+    /// Exits with 0 when it is whole, 1 when it is damaged, 2 when it cannot be read or has no checksums.
+    Verify {
+        /// The dump, or the directory of a report
+        file: PathBuf,
+    },
     /// Check lkd against this kernel (for lkd's own tests)
     #[command(hide = true, subcommand)]
     Selftest(Selftest),
@@ -65,6 +73,13 @@ fn main() {
             let (text, good) = doctor::examine();
             (text, if good { 0 } else { 1 })
         }
+        Command::Verify { file } => match verify::verify(&file) {
+            Ok(told) => told,
+            Err(e) => {
+                let _ = writeln!(stderr(), "lkd: {e}");
+                exit(verify::UNPROVEN)
+            }
+        },
         Command::Selftest(Selftest::Classes { passes }) => match lkd_capture::classes::check(passes) {
             Ok(report) => (report.to_string(), if report.agrees() { 0 } else { 1 }),
             Err(e) => {
