@@ -9,7 +9,8 @@
 //!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`ctl`] what is shared with them, [`peek`] kernel memory read
 //!   - [`target`] the directory that takes reports
 //! - [`handover`], [`takeover`]: what [`writer`], a process of its own, is told and given when it starts
-//! - [`report`]: one dump: [`source`] its pages, [`registers`] where the thread stood, [`unwind`] one frame up
+//! - [`report`]: one dump: [`source`] its pages, [`registers`] where the thread stood, [`unwind`] one frame up,
+//!   [`direct`] its file
 //! - [`progress`]: what the writer tells meanwhile
 //! - [`classes`]: the proof that pages are classified as the kernel would
 //! - [`sys`]: the kernel's door, [`error`]: why it stays shut
@@ -21,6 +22,7 @@ pub mod arm;
 pub mod classes;
 mod cpus;
 pub mod ctl;
+mod direct;
 pub mod doctor;
 pub mod drill;
 pub mod engine;

@@ -46,6 +46,8 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     });
     let begun = begun(&writer.ctl()?.lanes);
     let drained_ns = writer.finish_capture()?;
+    // Not before: what is copied late should be copied soon.
+    crate::sys::stand_back();
     if get(&writer.ctl()?.copy) == 0 {
         return Err(Error::Machine("this arming only counts pages".into()));
     }
@@ -108,7 +110,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         lkd_dump::write(*format, &mut file, &meta, &live.ram.pages, &mut source, &options, &mut tell)
             .map_err(|error| Error::Machine(format!("writing {}: {}", path.display(), plain(&error))))?;
     let (trailing, changed, lost) = (source.trailing, source.changed, source.failed);
-    let size = file.metadata().map_err(failed)?.len();
+    let size = file.size().map_err(failed)?;
     let path = report.publish(file).map_err(failed)?;
     writer.socket.tell(&Event::Done {
         path,

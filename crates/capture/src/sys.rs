@@ -199,9 +199,31 @@ impl Wakeups {
     }
 }
 
+/// Has the bytes of a file that are in the page cache written to the disk: begun, or waited for as well (which tells no
+/// error that fsync would not tell too). A file system without the call is no error: fsync comes all the same.
+pub fn write_back(file: BorrowedFd<'_>, at: u64, len: u64, wait: bool) -> io::Result<()> {
+    let (Ok(at), Ok(len)) = (libc::off64_t::try_from(at), libc::off64_t::try_from(len)) else {
+        return Ok(());
+    };
+    let flags = match wait {
+        true => {
+            libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER
+        }
+        false => libc::SYNC_FILE_RANGE_WRITE,
+    };
+    // SAFETY: takes numbers.
+    if unsafe { libc::sync_file_range(file.as_raw_fd(), at, len, flags) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EIO | libc::ENOSPC | libc::EDQUOT | libc::ENOMEM) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Makes this process outlive what ends its parent: a session of its own, no interrupt, hang-up, broken pipe or polite request
-/// to end (a service manager sends that to all of a group; a writer that has nothing to write ends with its socket); and lets
-/// it stand behind others for CPU and disk.
+/// to end (a service manager sends that to all of a group; a writer that has nothing to write ends with its socket).
 pub fn detach() {
     // SAFETY: calls that take numbers. Any may be refused, and then the process is only less polite or less safe from ^C.
     unsafe {
@@ -211,11 +233,29 @@ pub fn detach() {
         for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGPIPE, libc::SIGQUIT, libc::SIGTERM] {
             libc::signal(signal, libc::SIG_IGN);
         }
-        libc::setpriority(libc::PRIO_PROCESS, 0, 10);
-        const IOPRIO_WHO_PROCESS: libc::c_long = 1;
-        const BEST_EFFORT_LOWEST: libc::c_long = 2 << 13 | 7;
-        libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0 as libc::c_long, BEST_EFFORT_LOWEST);
     }
+}
+
+/// Lets this thread, and those that it will start, stand behind all others for CPU and disk: for the writing, when what had
+/// to be read soon has been read.
+///
+/// The disk: the idle class. The schedulers that know it serve it at the latest after a time of their own (mq-deadline 10 s,
+/// BFQ a fifth of a second), so a busy disk slows a dump and does not stop it; and as the file is written directly, the
+/// writes are this process's own and the class counts.
+///
+/// The CPU: nice 19, not SCHED_IDLE. Both leave a share of a busy CPU, 15 parts to 1024 or 3 to 1024. Until the dump is
+/// written it holds its buffer, often a tenth of the memory, and the pages that found no room there grow older: on a machine
+/// that is always busy, a dump of a minute's work would be there in an hour or in six. Where the kernel groups tasks by
+/// session it is the group's own nice value that counts, and a session of its own is what detach() has made.
+pub fn stand_back() {
+    // SAFETY: calls that take numbers. Any may be refused, and then the process is only less polite.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
+        const IOPRIO_WHO_PROCESS: libc::c_long = 1;
+        const IDLE: libc::c_long = 3 << 13;
+        libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0 as libc::c_long, IDLE);
+    }
+    let _ = std::fs::write("/proc/self/autogroup", "19");
 }
 
 /// Starts `command` with these file descriptors open under their own numbers.

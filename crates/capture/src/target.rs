@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::direct::DumpFile;
 use crate::error::{Error, plain};
 
 /// Makes `root` (0700) if it is not there, and proves that a dump can be written into it. Gives the bytes free.
@@ -124,9 +125,8 @@ impl Report {
     }
 
     /// Makes the dump's file, readable by its owner alone.
-    pub fn create(&self) -> io::Result<File> {
-        let at = self.hidden.join("vmcore");
-        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(at)
+    pub fn create(&self) -> io::Result<DumpFile> {
+        DumpFile::create(&self.hidden.join("vmcore"))
     }
 
     /// Where the dump will be.
@@ -135,8 +135,8 @@ impl Report {
     }
 
     /// Makes the report visible: file and directory on disk first, then one rename.
-    pub fn publish(mut self, file: File) -> io::Result<PathBuf> {
-        file.sync_all()?;
+    pub fn publish(mut self, mut file: DumpFile) -> io::Result<PathBuf> {
+        file.sync()?;
         self.lock.sync_all()?;
         let root = File::open(&self.root)?;
         rustix::fs::renameat_with(

@@ -2,12 +2,19 @@
 
 use crate::addr::PAGE_SIZE;
 
-/// Zeroed bytes, the first of which lies at a multiple of 4096.
-pub(crate) struct Aligned {
+/// Bytes, zeros at first, the first of which lies at a multiple of 4096.
+pub struct Aligned {
     /// Longer than wanted by what it takes to find such a place; never grown, so the place stays.
     room: Vec<u8>,
     start: usize,
     len: usize,
+}
+
+impl std::fmt::Debug for Aligned {
+    /// Never the bytes: they are somebody's memory.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Aligned").field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 impl Aligned {

@@ -57,6 +57,7 @@ mod translate;
 mod verify;
 
 pub use addr::{ByteLen, FileOff, PAGE_SHIFT, PAGE_SIZE, Paddr, PageBytes, Pfn, Vaddr};
+pub use aligned::Aligned;
 pub use kind::{BadKind, Kind, PageClass};
 pub use memory::{Absent, Level, Memory, Page, ReadError, Why, read_phys};
 pub use note::{Notes, Torn, WriteStats, torn_to_fit};
