@@ -35,6 +35,8 @@ pub enum Event {
         bytes: u64,
         /// Bytes of memory in all.
         total: u64,
+        /// Since the writing began, in nanoseconds.
+        elapsed_ns: u64,
         /// Where the dump will be.
         path: PathBuf,
     },
@@ -79,9 +81,13 @@ impl Event {
                 comm.clone(),
                 kind.to_string(),
             ],
-            Event::Writing { bytes, total, path } => {
-                vec!["writing".into(), bytes.to_string(), total.to_string(), path.display().to_string()]
-            }
+            Event::Writing { bytes, total, elapsed_ns, path } => vec![
+                "writing".into(),
+                bytes.to_string(),
+                total.to_string(),
+                elapsed_ns.to_string(),
+                path.display().to_string(),
+            ],
             Event::Done { path, size, pages, trailing, changed, failed, seconds } => vec![
                 "done".into(),
                 path.display().to_string(),
@@ -118,7 +124,12 @@ impl Event {
                 comm: text(7)?,
                 kind: small(8)?,
             }),
-            "writing" => Some(Event::Writing { bytes: number(1)?, total: number(2)?, path: text(3)?.into() }),
+            "writing" => Some(Event::Writing {
+                bytes: number(1)?,
+                total: number(2)?,
+                elapsed_ns: number(3)?,
+                path: text(4)?.into(),
+            }),
             "done" => Some(Event::Done {
                 path: text(1)?.into(),
                 size: number(2)?,
@@ -152,13 +163,9 @@ impl Event {
                     format!("smeared: {}", smears.join("; "))
                 },
             ),
-            Event::Writing { bytes: done, total, path } => format!(
-                "writing {} ({} of {}, {}%) ...",
-                path.display(),
-                bytes(*done),
-                bytes(*total),
-                done * 100 / (*total).max(1)
-            ),
+            Event::Writing { bytes: done, total, elapsed_ns, path } => {
+                format!("writing {} to {}", how_far(*done, *total, *elapsed_ns), path.display())
+            }
             Event::Done { path, size, pages, trailing, changed, failed, seconds } => {
                 let mut line = format!(
                     "wrote {} ({} of {}) in {seconds:.1} s",
@@ -181,6 +188,32 @@ impl Event {
             Event::Failed { why } => format!("no live dump: {why}"),
             Event::Gone => "the dump's writer was killed: no live dump".into(),
         }
+    }
+}
+
+/// How far a dump has come: the numbers that change come first, a narrow terminal cuts what is last.
+fn how_far(done: u64, total: u64, elapsed_ns: u64) -> String {
+    if done == 0 {
+        return bytes(total);
+    }
+    let percent = u128::from(done) * 100 / u128::from(total.max(1));
+    let mut text = format!("{percent}%: {} of {}", bytes(done), bytes(total));
+    // A rate of the first moments would tell of an empty pipe, not of the disk.
+    if elapsed_ns >= 500_000_000 {
+        let rate = u128::from(done) * 1_000_000_000 / u128::from(elapsed_ns);
+        let left_ns = u128::from(total.saturating_sub(done)) * u128::from(elapsed_ns) / u128::from(done);
+        let left = left_ns.div_ceil(1_000_000_000);
+        text.push_str(&format!(", {}/s, {} left", bytes(rate as u64), time(left as u64)));
+    }
+    text
+}
+
+/// A time for people, in whole seconds.
+fn time(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
 }
 
@@ -234,7 +267,7 @@ mod tests {
                 comm: "a\tb\n\\c".into(),
                 kind: 0,
             },
-            Event::Writing { bytes: 1, total: 2, path: "/a b/c".into() },
+            Event::Writing { bytes: 1, total: 2, elapsed_ns: 3, path: "/a b/c".into() },
             Event::Done {
                 path: "/a".into(),
                 size: 3,
@@ -256,6 +289,27 @@ mod tests {
         }
         assert_eq!(Event::decode("taken\tx"), None);
         assert_eq!(Event::decode(""), None);
+    }
+
+    #[test]
+    fn progress_tells_bytes_percent_rate_and_time_left() {
+        const S: u64 = 1_000_000_000;
+        let line = |bytes, total, elapsed_ns| {
+            Event::Writing { bytes, total, elapsed_ns, path: "/d/vmcore".into() }.line()
+        };
+        assert_eq!(line(0, 104_000_000, 0), "writing 104 MB to /d/vmcore");
+        assert_eq!(line(52_000_000, 104_000_000, S / 10), "writing 50%: 52 MB of 104 MB to /d/vmcore");
+        assert_eq!(
+            line(26_000_000, 104_000_000, 2 * S),
+            "writing 25%: 26 MB of 104 MB, 13 MB/s, 6 s left to /d/vmcore"
+        );
+        let day = line(1 << 40, 1 << 41, 90 * 60 * S);
+        assert_eq!(day, "writing 50%: 1099.5 GB of 2199.0 GB, 204 MB/s, 1 h 30 min left to /d/vmcore");
+        assert!(line(1 << 30, 11 << 30, 12 * S).contains("89 MB/s, 2 min 0 s left"));
+        // Numbers that cannot be are no reason to stop a dump.
+        for (done, total, elapsed) in [(1, 0, S), (u64::MAX, 1, S), (1, u64::MAX, u64::MAX)] {
+            assert!(line(done, total, elapsed).starts_with("writing "));
+        }
     }
 
     #[test]

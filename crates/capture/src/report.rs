@@ -96,12 +96,14 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         ..Options::default()
     };
     let mut last_told = None::<Instant>;
+    let began = Instant::now();
     let mut tell = |progress: &Progress| {
         if last_told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
             last_told = Some(Instant::now());
             socket.tell(&Event::Writing {
                 bytes: progress.pages * 4096,
                 total: total * 4096,
+                elapsed_ns: began.elapsed().as_nanos() as u64,
                 path: path.clone(),
             });
         }

@@ -126,7 +126,8 @@ impl<'a> Output<'a> {
             return;
         }
         if self.terminal {
-            let _ = write!(self.messages, "\rdtrace: {text}\x1b[K");
+            // Without wrapping: a line that had become two would not be written over.
+            let _ = write!(self.messages, "\r\x1b[?7ldtrace: {text}\x1b[K\x1b[?7h");
             let _ = self.messages.flush();
             self.progress = Progress::Line;
         } else {
@@ -209,7 +210,10 @@ mod tests {
     #[test]
     fn progress_rewrites_a_terminals_line_and_is_told_once_elsewhere() {
         for (terminal, want) in [
-            (true, "\rdtrace: 1%\x1b[K\rdtrace: 2%\x1b[K\ndtrace: wrote it\n"),
+            (
+                true,
+                "\r\x1b[?7ldtrace: 1%\x1b[K\x1b[?7h\r\x1b[?7ldtrace: 2%\x1b[K\x1b[?7h\ndtrace: wrote it\n",
+            ),
             (false, "dtrace: 1%\ndtrace: wrote it\n"),
         ] {
             let mut messages = Vec::new();
