@@ -1,10 +1,11 @@
 //! A dump's pages: those that the trigger copied while the thread was held, and those that it left, read now.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use lkd_dump::{
-    ByteLen, Notes, PageBatch, PageBytes, PageClass, PageSource, Pfn, Shot, SourceError, Summary, Torn,
-    WriteStats, torn_to_fit,
+    ByteLen, Lender, Notes, PageBatch, PageBytes, PageClass, PageSource, Pfn, Shot, SourceError, Summary,
+    Torn, WriteStats, torn_to_fit,
 };
 
 use crate::ctl::{Copied, Ctl, Lane, PEEKS, UNIT_PAGES, Unit, entry, get};
@@ -42,7 +43,7 @@ pub struct Held<'a> {
     pub list: &'a Mapping,
     /// Set when the list had no room for all.
     pub unlisted: Option<&'a Unlisted<'a>>,
-    pub pages: &'a Mapping,
+    pub pages: &'a Arc<Mapping>,
     /// How far the trigger came in each lane.
     pub begun: &'a [u64],
     /// CLOCK_MONOTONIC between which the copying after the thaw was done.
@@ -54,11 +55,11 @@ pub struct Held<'a> {
 }
 
 /// Pages in ascending order, from the buffer and from memory.
-#[derive(Debug)]
 pub struct Captured<'a> {
     wanted: Vec<Wanted>,
     next: usize,
-    pages: &'a Mapping,
+    /// Copied from by the packing threads: nobody writes there any more.
+    pages: Arc<dyn Lender>,
     peeker: &'a mut Peeker,
     page_offset: u64,
     /// Pages whose bytes the trigger kept before all others: the probing thread's stack, as it was at the probe.
@@ -101,7 +102,7 @@ impl<'a> Captured<'a> {
         let mut captured = Captured {
             wanted,
             next: 0,
-            pages: held.pages,
+            pages: Arc::<Mapping>::clone(held.pages),
             peeker,
             page_offset: get(&held.ctl.page_offset),
             kept: stack_pages(held),
@@ -234,6 +235,16 @@ fn add_unlisted(wanted: &mut Vec<Wanted>, from: &Unlisted<'_>) -> Result<(), Sou
     Ok(())
 }
 
+/// The engine's buffer of pages, by slot.
+impl Lender for Mapping {
+    fn copy(&self, slot: u64, into: &mut PageBytes) -> bool {
+        usize::try_from(slot)
+            .ok()
+            .and_then(|slot| slot.checked_mul(4096))
+            .is_some_and(|at| self.read(at, into))
+    }
+}
+
 impl PageSource for Captured<'_> {
     fn fill(&mut self, batch: &mut PageBatch) -> Result<(), SourceError> {
         while !batch.is_full() {
@@ -254,9 +265,8 @@ impl PageSource for Captured<'_> {
                 Copied::Changed => self.changed += 1,
                 Copied::NoPage => {}
                 Copied::Slot(slot) => {
-                    let Some(into) = batch.push(Pfn(page.pfn)) else { break };
-                    if !self.pages.read(slot as usize * 4096, into) {
-                        return Err("the buffer of pages is shorter than the list says".into());
+                    if !batch.lend(Pfn(page.pfn), &self.pages, slot)? {
+                        break;
                     }
                 }
                 Copied::Not => {

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lkd_dump::shot::{cpu_flags, status};
@@ -101,7 +102,7 @@ pub struct Writer {
     pub stack: Mapping,
     pub list: Mapping,
     pub classes: Mapping,
-    pub pages: Mapping,
+    pub pages: Arc<Mapping>,
     pub peeker: Peeker,
     classify: OwnedFd,
     copy: OwnedFd,
@@ -169,7 +170,7 @@ impl Writer {
             stack: map("lkd_stack", ctl::STACK_BYTES)?,
             list: map("lkd_list", number("entries")? as usize * 8)?,
             classes: map("lkd_classes", units.len() * ctl::UNIT_PAGES as usize)?,
-            pages: map("lkd_pages", number("slots")? as usize * 4096)?,
+            pages: Arc::new(map("lkd_pages", number("slots")? as usize * 4096)?),
             peeker: Peeker::new(fd("program.lkd_peek")?, peeks.as_fd(), bounce.as_fd()).map_err(failed)?,
             classify: fd("program.lkd_classify")?,
             copy: fd("program.lkd_copy")?,

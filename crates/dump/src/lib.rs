@@ -65,8 +65,8 @@ pub use open::{Dump, DumpPages, write};
 pub use pfnset::PfnSet;
 pub use shot::{BadShot, CpuState, PageCounts, Regs, Request, Shot, Site};
 pub use source::{
-    BATCH_PAGES, BadFormat, Codec, Error, Format, Machine, Mapping, Meta, Options, PageBatch, PageSource,
-    Progress, SourceError, Summary, UnixTime, Utsname,
+    BATCH_PAGES, BadFormat, Codec, Error, Format, Lender, Machine, Mapping, Meta, Options, PageBatch,
+    PageSource, Progress, SourceError, Summary, UnixTime, Utsname,
 };
 pub use sums::Promise;
 pub use translate::{AddressSpace, Levels, Translation};

@@ -25,6 +25,8 @@ use crate::{Codec, Error, PageBatch, PageSource, Pfn, Progress};
 struct Slot {
     batch: PageBatch,
     packed: Packed,
+    /// Why the batch could not be packed.
+    failed: Option<Error>,
 }
 
 /// Takes packed batches in order; returns how many bytes of the file they took.
@@ -131,8 +133,11 @@ fn pack_all(
         // The lock is held while waiting: the others would only wait for the same thing.
         let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, mut slot)) = job else { return };
-        let Slot { batch, packed } = &mut *slot;
-        packer.pack(batch, packed);
+        let Slot { batch, packed, failed } = &mut *slot;
+        match batch.settle() {
+            Ok(()) => packer.pack(batch, packed),
+            Err(error) => *failed = Some(error),
+        }
         if done.send((number, slot)).is_err() {
             return;
         }
@@ -149,8 +154,11 @@ fn write_in_order(
     let mut next = 0;
     for (number, slot) in done {
         early.insert(number, slot);
-        while let Some(slot) = early.remove(&next) {
+        while let Some(mut slot) = early.remove(&next) {
             next += 1;
+            if let Some(error) = slot.failed.take() {
+                return Err(error);
+            }
             let bytes = sink.store(&slot.batch, &slot.packed)?;
             written.fetch_add(bytes, Ordering::Relaxed);
             // The reader hangs up when it is done; what is under way is written all the same.
@@ -162,8 +170,11 @@ fn write_in_order(
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+    use std::sync::Arc;
+
     use super::*;
-    use crate::SourceError;
+    use crate::{Lender, PageBytes, SourceError};
 
     /// Gives `pages` pages, then ends or fails.
     struct Counting {
@@ -230,6 +241,69 @@ mod tests {
         let error = run(&mut source, Some(Codec::Raw), threads(2), &mut sink, &mut |_| {}).unwrap_err();
         assert_eq!(error.to_string(), "reading memory: memory is gone");
         assert_eq!(sink.pfns.len(), 700);
+    }
+
+    /// Has the page of each number below 5000, which says it.
+    struct Numbered;
+
+    impl Lender for Numbered {
+        fn copy(&self, number: u64, into: &mut PageBytes) -> bool {
+            *into = [number as u8; 4096];
+            number < 5000
+        }
+    }
+
+    /// Lends every other page of `0..pages`.
+    struct Lending(Range<u64>, Arc<dyn Lender>);
+
+    impl PageSource for Lending {
+        fn fill(&mut self, batch: &mut PageBatch) -> Result<(), SourceError> {
+            while !batch.is_full() {
+                let Some(number) = self.0.next() else { break };
+                if number % 2 == 0 {
+                    batch.lend(Pfn(number), &self.1, number)?;
+                } else {
+                    batch.push_page(Pfn(number), &[number as u8; 4096]);
+                }
+                // What is taken back was never lent.
+                if batch.lend(Pfn(1 << 40), &self.1, u64::MAX)? {
+                    batch.pop();
+                }
+            }
+            Ok(())
+        }
+    }
+
+    /// Looks at the bytes of every page.
+    struct Looking(u64);
+
+    impl Sink for Looking {
+        fn store(&mut self, batch: &PageBatch, _: &Packed) -> Result<u64, Error> {
+            for (pfn, page) in batch.pages() {
+                assert_eq!(page, &[pfn.0 as u8; 4096]);
+                self.0 += 1;
+            }
+            Ok(0)
+        }
+    }
+
+    #[test]
+    fn pages_that_are_lent_are_there_when_they_are_stored() {
+        let mut sink = Looking(0);
+        let mut source = Lending(0..5000, Arc::new(Numbered));
+        run(&mut source, Some(Codec::Raw), threads(3), &mut sink, &mut |_| {}).unwrap();
+        assert_eq!(sink.0, 5000);
+        let mut source = Lending(0..6000, Arc::new(Numbered));
+        let error = run(&mut source, None, threads(2), &mut Looking(0), &mut |_| {}).unwrap_err();
+        assert_eq!(error.to_string(), "reading memory: a page that was lent is not there");
+    }
+
+    #[test]
+    fn a_second_lender_is_copied_from_at_once() {
+        let [one, two]: [Arc<dyn Lender>; 2] = [Arc::new(Numbered), Arc::new(Numbered)];
+        let mut batch = PageBatch::new();
+        assert!(batch.lend(Pfn(1), &one, 1).unwrap() && batch.lend(Pfn(2), &two, 2).unwrap());
+        assert!(batch.lend(Pfn(3), &two, 9999).is_err());
     }
 
     #[test]

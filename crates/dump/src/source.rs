@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::addr::PAGE_SIZE;
 use crate::aligned::Aligned;
@@ -13,6 +14,8 @@ pub const BATCH_PAGES: usize = 256;
 
 /// Why a source could not go on, in its own words.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+const NOT_LENT: &str = "a page that was lent is not there";
 
 /// Where a dump's pages come from.
 pub trait PageSource {
@@ -28,16 +31,31 @@ pub trait PageSource {
     }
 }
 
+/// Where pages are that a batch only names: the packing threads copy them, many at a time, when they come to them.
+pub trait Lender: Send + Sync {
+    /// Copies out the page that was lent under this number, whole; false when there is none.
+    #[must_use]
+    fn copy(&self, number: u64, into: &mut PageBytes) -> bool;
+}
+
 /// Some pages on their way into a dump.
 pub struct PageBatch {
     pfns: Vec<Pfn>,
     bytes: Aligned,
+    /// Pages still to be copied from `lender`: their places, ascending, and their numbers there.
+    lent: Vec<(usize, u64)>,
+    lender: Option<Arc<dyn Lender>>,
 }
 
 impl PageBatch {
     /// An empty batch.
     pub fn new() -> PageBatch {
-        PageBatch { pfns: Vec::with_capacity(BATCH_PAGES), bytes: Aligned::new(BATCH_PAGES * PAGE_SIZE) }
+        PageBatch {
+            pfns: Vec::with_capacity(BATCH_PAGES),
+            bytes: Aligned::new(BATCH_PAGES * PAGE_SIZE),
+            lent: Vec::new(),
+            lender: None,
+        }
     }
 
     /// How many pages it holds.
@@ -66,6 +84,37 @@ impl PageBatch {
     /// Takes back the last page, whose bytes could not be read.
     pub fn pop(&mut self) {
         self.pfns.pop();
+        self.lent.pop_if(|(place, _)| *place >= self.pfns.len());
+    }
+
+    /// Names a page that `lender` has under `number`, to be copied later and by another thread; says whether there was
+    /// room. A batch has one lender: pages of a second one are copied now.
+    ///
+    /// # Errors
+    /// A second lender has no such page.
+    pub fn lend(&mut self, pfn: Pfn, lender: &Arc<dyn Lender>, number: u64) -> Result<bool, SourceError> {
+        let same = self.lender.as_ref().is_none_or(|known| Arc::ptr_eq(known, lender));
+        let place = self.pfns.len();
+        let Some(room) = self.push(pfn) else { return Ok(false) };
+        if same {
+            self.lent.push((place, number));
+            self.lender.get_or_insert_with(|| Arc::clone(lender));
+        } else if !lender.copy(number, room) {
+            return Err(NOT_LENT.into());
+        }
+        Ok(true)
+    }
+
+    /// Copies what was lent.
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
+        let Some(lender) = self.lender.take() else { return Ok(()) };
+        let (pages, _) = self.bytes.get_mut().as_chunks_mut::<PAGE_SIZE>();
+        for (place, number) in self.lent.drain(..) {
+            if !pages.get_mut(place).is_some_and(|page| lender.copy(number, page)) {
+                return Err(Error::Source(NOT_LENT.into()));
+            }
+        }
+        Ok(())
     }
 
     /// Copies a page in; says whether there was room.
@@ -82,6 +131,8 @@ impl PageBatch {
     /// Empties the batch.
     pub fn clear(&mut self) {
         self.pfns.clear();
+        self.lent.clear();
+        self.lender = None;
     }
 
     /// The page frames, in the order in which they came.
@@ -89,7 +140,8 @@ impl PageBatch {
         &self.pfns
     }
 
-    /// The pages in the order in which they came.
+    /// The pages in the order in which they came. Those that were lent have their bytes only when a packer has come to
+    /// them.
     pub fn pages(&self) -> impl Iterator<Item = (Pfn, &PageBytes)> {
         let (pages, _) = self.bytes.get().as_chunks::<PAGE_SIZE>();
         self.pfns.iter().copied().zip(pages)
