@@ -102,6 +102,8 @@ pub(crate) struct Summed<W> {
     file: W,
     at: u64,
     pages: Vec<u32>,
+    /// Where blocks are pages as they are, one after the other, if they are.
+    pages_at: Option<u64>,
     blocks: Vec<u32>,
     /// The checksum of a block of zeros.
     hole: u32,
@@ -110,7 +112,14 @@ pub(crate) struct Summed<W> {
 impl<W: Write + Seek> Summed<W> {
     /// Takes a file that is empty.
     pub fn new(file: W) -> Summed<W> {
-        Summed { file, at: 0, pages: Vec::new(), blocks: Vec::new(), hole: of(&[0; PAGE_SIZE]) }
+        let hole = of(&[0; PAGE_SIZE]);
+        Summed { file, at: 0, pages: Vec::new(), pages_at: None, blocks: Vec::new(), hole }
+    }
+
+    /// From this offset on the file holds the pages as they are: their checksums are known, and need not be taken again
+    /// by the one thread that writes.
+    pub fn with_pages_at(file: W, at: FileOff) -> Summed<W> {
+        Summed { pages_at: Some(at.0), ..Summed::new(file) }
     }
 
     /// Notes the checksums of the next pages of the file.
@@ -124,9 +133,11 @@ impl<W: Write + Seek> Summed<W> {
         if self.blocks.len() < end {
             self.blocks.resize(end, self.hole);
         }
+        let page = self.pages_at.and_then(|start| at.checked_sub(start)).map(|past| (past / BLOCK) as usize);
+        let mut known = page.and_then(|page| self.pages.get(page..)).unwrap_or_default().iter();
         let room = self.blocks.get_mut(first..end).unwrap_or_default();
         for (sum, block) in room.iter_mut().zip(bytes.chunks(PAGE_SIZE)) {
-            *sum = of(block);
+            *sum = known.next().copied().unwrap_or_else(|| of(block));
         }
     }
 

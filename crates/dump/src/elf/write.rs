@@ -43,7 +43,7 @@ pub fn write<W: Write + Seek + Send>(
     }
     let plan = Plan::new(meta, ram, options)?;
     let data = Stream::new("writing pages", plan.data);
-    let mut file = Writing { out: Summed::new(out), data, summary: Summary::default() };
+    let mut file = Writing { out: Summed::with_pages_at(out, plan.data), data, summary: Summary::default() };
     pipe::run(source, None, options.threads, &mut file, progress)?;
     let Writing { mut out, data, mut summary } = file;
     summary.raw = summary.pages;
