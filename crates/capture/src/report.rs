@@ -108,6 +108,8 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
             });
         }
     };
+    // Where it is told only once, this is what is told: how much there is and where it goes.
+    tell(&Progress::default());
     let summary =
         lkd_dump::write(*format, &mut file, &meta, &live.ram.pages, &mut source, &options, &mut tell)
             .map_err(|error| Error::Machine(format!("writing {}: {}", path.display(), plain(&error))))?;
