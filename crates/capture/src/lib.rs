@@ -13,6 +13,7 @@
 //!   [`direct`] its file
 //! - [`progress`]: what the writer tells meanwhile
 //! - [`classes`]: the proof that pages are classified as the kernel would
+//! - [`invariants`]: the proof that what was captured is one instant's
 //! - [`sys`]: the kernel's door, [`error`]: why it stays shut
 //!
 //! It takes a running kernel and an lkd() call; it gives a file. It never prints, never reads a dump, and never writes to
@@ -30,6 +31,7 @@ pub mod error;
 mod first;
 mod freeze;
 mod handover;
+pub mod invariants;
 pub mod live;
 mod options;
 mod pass;

@@ -3,7 +3,8 @@
 //! The walk of `dtrace`: [`flags`] says what the user asked → [`input`] brings the D text ([`cpp`] for `-C`) → [`compile`] makes
 //! a checked program of it → [`run`] arms `lkd-capture` if the script can take a dump, starts `lkd-trace`, prints what comes to
 //! [`output`] (which is [`stdout`] or a file) and decides the exit status, with [`signals`] to stop it. [`list`] is `dtrace -l`, [`header`] is `dtrace -h`,
-//! [`doctor`] the table of `lkd doctor`, [`freezes`] what `lkd selftest freeze` counts, [`verify`] is `lkd verify`.
+//! [`doctor`] the table of `lkd doctor`, [`verify`] is `lkd verify`; [`freezes`] and [`invariants`] are what `lkd selftest` counts and
+//! judges.
 //!
 //! Only the `main.rs` of each program touches the process's own streams; everything here writes to what it is given.
 
@@ -14,6 +15,7 @@ pub mod flags;
 pub mod freezes;
 pub mod header;
 pub mod input;
+pub mod invariants;
 pub mod list;
 pub mod live;
 pub mod output;

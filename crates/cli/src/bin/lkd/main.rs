@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use lkd_capture::Work;
-use lkd_cli::{doctor, freezes, verify};
+use lkd_cli::{doctor, freezes, invariants, verify};
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::exit;
@@ -53,6 +53,20 @@ enum Selftest {
         #[arg(long, default_value_t = 5)]
         rest: u64,
     },
+    /// Judge whether a dump's kernel image is one instant's
+    Invariants {
+        /// The dump
+        file: PathBuf,
+        /// What `storm` left: its process and the eventfds of its chains
+        #[arg(long)]
+        planted: Option<PathBuf>,
+        /// The symbols of the boot that the dump shows
+        #[arg(long, default_value = "/proc/kallsyms")]
+        kallsyms: PathBuf,
+        /// The kernel's types; without it those in the dump
+        #[arg(long)]
+        btf: Option<PathBuf>,
+    },
 }
 
 fn work(word: &str) -> Result<Work, String> {
@@ -94,6 +108,15 @@ fn main() {
                 Ok((text, consistent)) => (text, if consistent { 0 } else { 1 }),
                 Err(e) => {
                     let _ = writeln!(stderr(), "lkd: {e}");
+                    exit(2)
+                }
+            }
+        }
+        Command::Selftest(Selftest::Invariants { file, planted, kallsyms, btf }) => {
+            match invariants::judge(&invariants::Asked { dump: file, planted, kallsyms, btf }) {
+                Ok((text, good)) => (text, if good { 0 } else { 1 }),
+                Err(why) => {
+                    let _ = writeln!(stderr(), "lkd: {why}");
                     exit(2)
                 }
             }
