@@ -43,7 +43,7 @@ with_makedumpfile() {
 }
 
 with_avml() {
-	avml --source /proc/kcore $into
+	avml acquire --source /proc/kcore $into
 }
 
 for round in $(seq 1 ${1:-3}); do

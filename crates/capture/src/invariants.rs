@@ -89,3 +89,45 @@ pub fn planted(view: &View<'_>, planted: &Planted) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Files, Made, Mapped, Slabs, Tasks};
+    use super::*;
+
+    fn judge_all(made: &Made) {
+        let asked = Planted { pid: 7, x: vec![0, 1, u64::MAX], y: vec![2, 3, 4] };
+        made.view(|view| {
+            assert_eq!(kernel(view).len(), 8);
+            assert_eq!(planted(view, &asked).len(), 2);
+        });
+    }
+
+    #[test]
+    fn an_image_of_garbage_is_judged_to_its_end() {
+        for seed in 0..200 {
+            let mut all = [
+                Tasks::sound().made,
+                Slabs::sound().made,
+                Mapped::sound().made,
+                Files::with(&[1, 2], &[1, 2]).made,
+            ];
+            for made in &mut all {
+                made.spoil(seed);
+                judge_all(made);
+            }
+        }
+        judge_all(&Made::new());
+    }
+
+    #[test]
+    fn a_claim_that_the_types_do_not_allow_is_skipped_and_says_why() {
+        let made = Made::new();
+        let empty = [0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        let btf = lkd_kernel::btf::Btf::parse(empty).unwrap();
+        made.view(|view| {
+            let findings = kernel(&View { btf: &btf, ..*view });
+            assert!(findings.iter().all(|finding| finding.lacking.is_some()));
+        });
+    }
+}

@@ -18,10 +18,10 @@ pub const PIDS: &str = "pids";
 
 /// The kernel's own mark in the count of numbers: new ones may be added.
 const ADDING: u32 = 1 << 31;
-/// Slots of an xa_node are 1 << 6, or 1 << 4 on kernels made small.
-const MOST_SLOTS: u64 = 64;
-/// Nodes that one table may have: all numbers that there can be, sixteen to a node.
-const MOST_NODES: usize = 1 << 19;
+/// log2 of an xa_node's slots: 6, or 4 on kernels made small.
+const SHIFTS: [u32; 2] = [6, 4];
+/// Nodes that one table may have: 4 million numbers, the most that there can be, with one number in a node of 16.
+const MOST_NODES: usize = 1 << 22;
 
 /// Judges the table of numbers.
 pub fn pids(view: &View<'_>, census: &Census) -> Result<Finding, Lacking> {
@@ -44,7 +44,7 @@ pub fn pids(view: &View<'_>, census: &Census) -> Result<Finding, Lacking> {
         }
         // PIDTYPE_PID, TGID, PGID, SID
         let heads: Vec<u64> =
-            (0..4).filter_map(|kind| view.word(pid.wrapping_add(heads_at) + kind * 8)).collect();
+            (0..4).filter_map(|kind| view.word(pid.wrapping_add(heads_at + kind * 8))).collect();
         let first = heads.first().copied().unwrap_or(0);
         if first == 0 {
             // A group or session outlives its leader's number.
@@ -102,19 +102,21 @@ fn table(view: &View<'_>, finding: &mut Finding) -> Result<Vec<(u64, u64)>, Lack
     let head_at = view.member("idr", "idr_rt")? + view.member("xarray", "xa_head")?;
     let base_at = view.member("idr", "idr_base")?;
     let shift_at = view.member("xa_node", "shift")?;
+    let parent_at = view.member("xa_node", "parent")?;
     let slots_at = view.member("xa_node", "slots")?;
-    let slots = ((view.size("xa_node")?.saturating_sub(slots_at)) / 8).min(MOST_SLOTS);
-    let slots = if slots >= MOST_SLOTS { MOST_SLOTS } else { 16 };
+    let bytes = view.size("xa_node")?.saturating_sub(slots_at);
+    let step = SHIFTS.into_iter().find(|shift| bytes >= 8 << shift);
+    let step = step.ok_or_else(|| Lacking("slots in struct xa_node".into()))?;
     let base = view.half(root.wrapping_add(base_at)).unwrap_or(0);
     let mut entries = Vec::new();
     let Some(head) = view.word(root.wrapping_add(head_at)) else {
         finding.unread("the table of pids", root);
         return Ok(entries);
     };
-    // An internal entry (bits 10) is a node; a plain one at the head has index 0.
-    let mut nodes = vec![(head, 0u64, 64u32)];
+    // An internal entry (bits 10) is a node; a plain one at the head has index 0. A node's shift is a step below its parent's.
+    let mut nodes = vec![(head, 0u64, 0u64, None)];
     let mut met = 0;
-    while let Some((entry, index, above)) = nodes.pop() {
+    while let Some((entry, index, parent, wanted)) = nodes.pop() {
         if entry & 3 != 2 {
             if entry != 0 {
                 entries.push((index.wrapping_add(u64::from(base)), entry));
@@ -123,17 +125,23 @@ fn table(view: &View<'_>, finding: &mut Finding) -> Result<Vec<(u64, u64)>, Lack
         }
         let node = entry - 2;
         met += 1;
+        if met > MOST_NODES {
+            finding.violation("the table of pids does not end".into());
+            break;
+        }
         let shift = view.half(node.wrapping_add(shift_at)).map(|word| word & 0xff);
-        let Some(shift) = shift.filter(|shift| *shift < above && met <= MOST_NODES) else {
+        let sound = |shift: &u32| wanted.map_or(*shift < 32, |wanted| *shift == wanted);
+        let Some(shift) = shift.filter(sound).filter(|_| view.word(node.wrapping_add(parent_at)) == Some(parent)) else {
             finding.violation(format!("the table of pids has no sound node at {node:#x}"));
             continue;
         };
-        for slot in 0..slots {
-            match view.word(node.wrapping_add(slots_at) + slot * 8) {
+        for slot in 0..1u64 << step {
+            match view.word(node.wrapping_add(slots_at + slot * 8)) {
                 None => finding.unread("a node of the table of pids", node),
                 Some(0) => {}
                 Some(entry) => {
-                    nodes.push((entry, index.wrapping_add(slot.checked_shl(shift).unwrap_or(0)), shift));
+                    let index = index.wrapping_add(slot << shift);
+                    nodes.push((entry, index, node, Some(shift.wrapping_sub(step))));
                 }
             }
         }

@@ -50,7 +50,7 @@ const STRUCTURES: &[(&str, u32, &[Member])] = &[
     ("xarray", 0x10, &[word("xa_head", 8)]),
     ("idr", 0x18, &[word("idr_rt", 0), half("idr_base", 0x10)]),
     ("pid_namespace", 0x40, &[word("idr", 0), half("pid_allocated", 0x20)]),
-    ("xa_node", 0x20 + 64 * 8, &[("shift", 0, 8), word("slots", 0x20)]),
+    ("xa_node", 0x20 + 64 * 8, &[("shift", 0, 8), word("parent", 8), word("slots", 0x20)]),
     ("page", 64, &[word("flags", 0), word("compound_head", 8), half("page_type", 48), half("_refcount", 52)]),
     (
         "slab",
@@ -200,6 +200,31 @@ impl Made {
 
     pub fn put_half(&mut self, at: u64, half: u32) {
         self.bytes(at, &half.to_le_bytes());
+    }
+
+    /// Puts garbage somewhere into what there is; the same for the same `seed`.
+    pub fn spoil(&mut self, seed: u64) {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let words: Vec<u64> = self
+            .words
+            .0
+            .iter()
+            .flat_map(|(page, bytes)| {
+                let used = bytes.as_chunks::<8>().0.iter().enumerate().filter(|(_, word)| **word != [0; 8]);
+                used.map(|(at, _)| page * 4096 + at as u64 * 8).collect::<Vec<u64>>()
+            })
+            .collect();
+        for _ in 0..=next(3) {
+            let at = words[next(words.len() as u64) as usize];
+            let other = words[next(words.len() as u64) as usize];
+            let garbage = [0, u64::MAX, other, other | 2, next(1 << 31) << 33, at, at ^ 8];
+            let garbage = garbage[next(garbage.len() as u64) as usize];
+            self.put(at, garbage);
+        }
     }
 
     /// Links a circular list.
