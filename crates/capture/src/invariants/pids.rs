@@ -131,7 +131,9 @@ fn table(view: &View<'_>, finding: &mut Finding) -> Result<Vec<(u64, u64)>, Lack
         }
         let shift = view.half(node.wrapping_add(shift_at)).map(|word| word & 0xff);
         let sound = |shift: &u32| wanted.map_or(*shift < 32, |wanted| *shift == wanted);
-        let Some(shift) = shift.filter(sound).filter(|_| view.word(node.wrapping_add(parent_at)) == Some(parent)) else {
+        let Some(shift) =
+            shift.filter(sound).filter(|_| view.word(node.wrapping_add(parent_at)) == Some(parent))
+        else {
             finding.violation(format!("the table of pids has no sound node at {node:#x}"));
             continue;
         };

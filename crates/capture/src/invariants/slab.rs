@@ -7,6 +7,9 @@
 //! first counters are set by plain stores, in ___slab_alloc with interrupts on) or taken down: whoever does it has its
 //! struct slab in hand.
 //!
+//! A trigger inside the allocator is the one case without evidence: a local lock leaves no word behind. It can leave c->slab and
+//! c->freelist of its own CPU half done; the proof is made with triggers outside of it.
+//!
 //! c->slab and c->freelist change with interrupts off (local_lock_irqsave), c->freelist by one instruction too; a node's list of
 //! slabs changes under its list_lock (spin_lock_irqsave); the list of caches under slab_mutex.
 
@@ -49,7 +52,6 @@ struct Slub {
 
 impl Slub {
     fn of(view: &View<'_>) -> Result<Slub, Lacking> {
-        // Without this kmem_cache there is no SLUB.
         Ok(Slub {
             pages: Pages::of(view)?,
             cache: view.member("slab", "slab_cache")?,

@@ -14,7 +14,7 @@
 
 use anyhow::{Context, Result, anyhow};
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs::{self, File};
 use std::io::{Read, Write, pipe};
@@ -49,7 +49,11 @@ fn main() -> Result<()> {
     };
     match *words.as_slice() {
         ["--child"] => Ok(()),
-        ["--load", time] => load(Instant::now() + seconds(time)?),
+        ["--load", time] => {
+            // Whoever ends the storm means both of its processes.
+            set_parent_process_death_signal(Some(Signal::TERM)).context("cannot end with my parent")?;
+            load(Instant::now() + seconds(time)?)
+        }
         [] => storm(Duration::from_secs(60), None),
         [time] => storm(seconds(time)?, None),
         [time, file] => storm(seconds(time)?, Some(file.into())),
