@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_image_of_garbage_is_judged_to_its_end() {
-        for seed in 0..200 {
+        for seed in 0..100 {
             let mut all = [
                 Tasks::sound().made,
                 Slabs::sound().made,
