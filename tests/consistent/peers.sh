@@ -3,7 +3,7 @@
 # /out/dumps, with what tally.sh needs to judge them.  Peers are what dumps a stock kernel without a module of its own:
 # makedumpfile on /proc/kcore, and AVML where it is given.
 #
-#   cargo xtask guest --append tsc=reliable --share tests/consistent --out DIR --bin makedumpfile [--bin AVML] -- sh /share/peers.sh 3
+#   cargo xtask guest --append "tsc=reliable transparent_hugepage=never" --share tests/consistent --out DIR --bin makedumpfile [--bin AVML] -- sh /share/peers.sh 3
 #   sh tests/consistent/tally.sh DIR/dumps target/release/lkd
 out=/out/dumps
 mkdir -p $out

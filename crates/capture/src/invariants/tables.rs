@@ -107,8 +107,9 @@ impl Walk<'_, '_> {
             self.finding.violation(what(format!("is no memory (entry {entry:#x})")));
             return false;
         };
-        let typed = state.kind == Kind::Table || (level > 2 && state.kind == Kind::Other);
-        if !typed || state.refcount == 0 {
+        // The type alone says that it is in use: slabs have given up counting references, tables may follow.
+        let untyped = level > 2 && state.kind == Kind::Other && state.refcount > 0;
+        if state.kind != Kind::Table && !untyped {
             self.finding.violation(what(format!("is {}", told(state))));
             return false;
         }
