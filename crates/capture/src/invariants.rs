@@ -32,6 +32,21 @@
 //! instant can be excused by accident. That costs the claims some sharpness, never their fairness.
 //!
 //! PREEMPT_RT turns those locks into sleeping ones; its images are not judged yet.
+//!
+//! # How to ask
+//!
+//! ```no_run
+//! # fn judge(memory: &dyn lkd_dump::Memory, info: &lkd_kernel::vmcoreinfo::VmcoreInfo, symbols: &lkd_kernel::symbols::Symbols,
+//! #     btf: &lkd_kernel::btf::Btf) -> Result<bool, Box<dyn std::error::Error>> {
+//! use lkd_capture::invariants::{Bases, Paged, View, kernel};
+//! // memory: a dump, or Frames(|pfn| …) over a captured buffer; symbols and types: of the same boot
+//! let mut image = Paged::new(memory, info)?;
+//! let bases = Bases::find(symbols, &image)?;
+//! image.set_direct_map(bases.page_offset, bases.end_pfn);
+//! let findings = kernel(&View { image: &image, btf, bases: &bases });
+//! Ok(findings.iter().all(|finding| finding.holds() || finding.lacking.is_some()))
+//! # }
+//! ```
 
 pub mod bases;
 pub mod excuses;
@@ -49,7 +64,7 @@ mod view;
 
 pub use bases::Bases;
 pub use finding::Finding;
-pub use image::Paged;
+pub use image::{Frames, Paged};
 pub use planted::Planted;
 pub use view::{Lacking, View};
 

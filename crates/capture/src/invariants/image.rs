@@ -94,6 +94,15 @@ impl<'a> Paged<'a> {
     }
 }
 
+/// Page frames from wherever a function finds them, such as a buffer that was captured and not written yet.
+pub struct Frames<F>(pub F);
+
+impl<F: Fn(Pfn) -> Option<Arc<PageBytes>>> Memory for Frames<F> {
+    fn read_page(&self, pfn: Pfn) -> Result<Page, lkd_dump::Error> {
+        Ok(self.0(pfn).map_or(Page::Absent(lkd_dump::Why::Excluded), Page::Present))
+    }
+}
+
 /// Page tables are read again and again: from the frames at hand.
 struct Tables<'a, 'b>(&'a Paged<'b>);
 
@@ -128,18 +137,10 @@ impl Image for Paged<'_> {
 mod tests {
     use super::*;
 
-    struct Frames(HashMap<u64, PageBytes>);
-
-    impl Memory for Frames {
-        fn read_page(&self, pfn: Pfn) -> Result<Page, lkd_dump::Error> {
-            let page = self.0.get(&pfn.0).map(|page| Page::Present(Arc::new(*page)));
-            Ok(page.unwrap_or(Page::Absent(lkd_dump::Why::Excluded)))
-        }
-    }
-
     #[test]
     fn each_part_of_the_address_space_is_found() {
-        let mut frames = HashMap::from([(0x200, [0; 4096]), (0x201, [7; 4096]), (0x300, [9; 4096])]);
+        let mut frames: HashMap<u64, PageBytes> =
+            HashMap::from([(0x200, [0; 4096]), (0x201, [7; 4096]), (0x300, [9; 4096])]);
         // vmalloc's 0xffffc90000000000 through three tables to frame 0x300; the root stands in the kernel's image
         for (table, slot, next) in
             [(0x200u64, 0x192usize, 0x210u64), (0x210, 0, 0x211), (0x211, 0, 0x212), (0x212, 0, 0x300)]
@@ -147,7 +148,7 @@ mod tests {
             let page = frames.entry(table).or_insert([0; 4096]);
             page[slot * 8..slot * 8 + 8].copy_from_slice(&(next << 12 | 1).to_le_bytes());
         }
-        let frames = Frames(frames);
+        let frames = Frames(|pfn: Pfn| frames.get(&pfn.0).copied().map(Arc::new));
         let info = VmcoreInfo::parse(b"NUMBER(phys_base)=1048576\nSYMBOL(swapper_pg_dir)=ffffffff80100000\n");
         let mut paged = Paged::new(&frames, &info).unwrap();
         paged.set_direct_map(0xffff_8880_0000_0000, 0x400);
