@@ -22,7 +22,7 @@ take() {
 	start=$(cut -d' ' -f1 /proc/uptime)
 	shift
 	if "$@" >/tmp/log 2>&1; then
-		echo "${into##*/}: $start to $(cut -d' ' -f1 /proc/uptime) s, $(($(wc -c <$into) >> 20)) MB"
+		echo "${into##*/}: $start to $(cut -d' ' -f1 /proc/uptime) s, $(($(stat -c %s $into) >> 20)) MB"
 	else
 		echo "${into##*/}: status $?: $(tail -n 2 /tmp/log)"
 		rm -f $into
