@@ -117,12 +117,16 @@ def children(prog, seen):
 
 
 def on_stacks(prog, seen, wanted):
-    """Which of these addresses somebody has in hand: on a task's stack in use, or on a CPU's stack of interrupts."""
+    """Which of these addresses somebody has in hand: on a task's stack in use, on a CPU's stack of interrupts, in a register."""
     found = set()
     stacks = []
     tasks = list(seen["tasks"])
     for cpu in range(prog["nr_cpu_ids"].value_()):
         queue = per_cpu_ptr(prog["runqueues"].address_of_(), cpu)
+        try:
+            found |= set(prog.stack_trace(queue.curr)[0].registers().values()) & wanted
+        except (LookupError, ValueError, FaultError):
+            pass  # of a CPU whose registers the dump does not know the stack must do
         tasks += [queue.curr, queue.idle]
         backing = per_cpu_ptr(prog["irq_stack_backing_store"].address_of_(), cpu)
         stacks.append((backing.value_(), STACK))
@@ -162,7 +166,10 @@ def pids(prog, seen):
             wrong.append(f"number {number} names {task.value_():#x}, which is not linked as that")
     wrong += [f"task {pid} has no number" for task, pid in listed.items() if task not in named]
     wrong = excused(prog, wrong)
-    wrong += [f"{pid:#x} has no task, and nobody has it in hand" for pid in empty - on_stacks(prog, seen, empty)]
+    free = sorted(empty - on_stacks(prog, seen, empty))
+    # whoever takes a number's last task away gives it back before the lock
+    free = free[1:] if write_locked(prog, "tasklist_lock") else free
+    wrong += [f"{pid:#x} has no task, and nobody has it in hand" for pid in free]
     counted = namespace.pid_allocated.value_() & 0x7FFFFFFF
     held = spin_locked(prog["pidmap_lock"].address_of_())
     if abs(counted - entries) > (1 if held else 0):

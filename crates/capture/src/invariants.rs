@@ -25,7 +25,9 @@
 //! - **Sections with interrupts on can be cut anywhere**, also by preemption, so that several may be open at once: a pid that
 //!   fork has taken and that has no task yet, a slab that is being set up. Their owner has the object in hand: the object's
 //!   address is in a register or on the stack, and an interrupt or a switch pushes registers onto the stack. So an odd object
-//!   must be named on the stack of some task or of some CPU's interrupts, else it is a violation.
+//!   must be named on the stack of some task or of some CPU's interrupts, else it is a violation. A CPU that no interrupt has
+//!   stopped (a guest that was paused from outside; a CPU that spins for tasklist_lock with interrupts off, while its reader is
+//!   stopped) has it in a register alone: registers that the dump knows count as well.
 //! - **A single instruction cannot be cut.** A slab's free list and its counters change by one compare-and-swap of 16 bytes.
 //!
 //! Stacks hold stale words, too, and a lock may be held by chance when its page is copied: an image that is *not* of one
@@ -41,7 +43,7 @@
 //! use lkd_capture::invariants::{Bases, Paged, View, kernel};
 //! // memory: a dump, or Frames(|pfn| …) over a captured buffer; symbols and types: of the same boot
 //! let mut image = Paged::new(memory, info)?;
-//! let bases = Bases::find(symbols, &image)?;
+//! let bases = Bases::find(symbols, &image)?; // and bases.registers, where they are known
 //! image.set_direct_map(bases.page_offset, bases.end_pfn);
 //! let findings = kernel(&View { image: &image, btf, bases: &bases });
 //! Ok(findings.iter().all(|finding| finding.holds() || finding.lacking.is_some()))

@@ -44,6 +44,9 @@ pub struct Bases {
     pub kfence_pool: u64,
     /// Page tables have five levels.
     pub five_levels: bool,
+    /// What CPUs had in their registers, in no order. A CPU that was stopped by an interrupt has them on its stack; one that was
+    /// paused from outside, or could not be stopped, has not.
+    pub registers: Vec<u64>,
 }
 
 impl Bases {
@@ -83,6 +86,7 @@ impl Bases {
             irq_stacks: maybe("irq_stack_backing_store"),
             kfence_pool: maybe("__kfence_pool").and_then(read).unwrap_or(0),
             five_levels: maybe("__pgtable_l5_enabled").and_then(read).is_some_and(|word| word as u32 == 1),
+            registers: Vec::new(),
         })
     }
 }

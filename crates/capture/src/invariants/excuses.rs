@@ -1,4 +1,4 @@
-//! The evidence that somebody was in the middle of a change: a lock that is held, an address on a stack.
+//! The evidence that somebody was in the middle of a change: a lock that is held, an address on a stack or in a register.
 
 use std::collections::HashSet;
 
@@ -19,11 +19,13 @@ impl View<'_> {
         self.half(lock).is_some_and(|word| word & 0xff != 0)
     }
 
-    /// Which of `wanted` stand on a stack: of a task, as far up as it is in use, of the tasks that CPUs run (those that end
-    /// are on no list any more, those that idle never were) and of CPUs' interrupts.
-    pub fn on_stacks(&self, census: &Census, wanted: &HashSet<u64>) -> Result<HashSet<u64>, Lacking> {
-        let mut found = HashSet::new();
-        if wanted.is_empty() {
+    /// Which of `wanted` somebody has in hand. They stand in a CPU's registers, as far as these are known, or on a stack: of a
+    /// task, as far up as it is in use, of the tasks that CPUs run (those that end are on no list any more, those that idle never
+    /// were), or of a CPU's interrupts.
+    pub fn in_hand(&self, census: &Census, wanted: &HashSet<u64>) -> Result<HashSet<u64>, Lacking> {
+        let mut found: HashSet<u64> =
+            self.bases.registers.iter().copied().filter(|word| wanted.contains(word)).collect();
+        if found.len() == wanted.len() {
             return Ok(found);
         }
         let stack_at = self.member("task_struct", "stack")?;

@@ -246,7 +246,7 @@ pub fn slabs(view: &View<'_>, census: &Census) -> Result<Finding, Lacking> {
         }
     }
     let wanted: HashSet<u64> = odd.iter().map(|(vaddr, ..)| *vaddr).collect();
-    let in_hand = view.on_stacks(census, &wanted)?;
+    let in_hand = view.in_hand(census, &wanted)?;
     for (vaddr, text, unread) in odd {
         if in_hand.contains(&vaddr) {
             finding.excuse(format!("in somebody's hand: {text}"));
