@@ -1,15 +1,21 @@
 //! Freezes without a writer: this process stops the machine, again and again, and tells what each freeze was like. For tests and
 //! measurements; what is copied stays in this process' memory, if anything is.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use lkd_dump::{Request, Site};
+use lkd_dump::{PAGE_SIZE, Regs, Request, Site};
+use lkd_kernel::btf::Btf;
+use lkd_kernel::symbols::Symbols;
+use lkd_kernel::vmcoreinfo::VmcoreInfo;
 
 use crate::cpus::Cpus;
-use crate::ctl::{State, set};
+use crate::ctl::{Copied, State, entry, get, set};
 use crate::engine::{self, TriggerProg};
 use crate::error::Error;
 use crate::freeze::Freeze;
+use crate::invariants::{self, Bases, Finding, Frames, Paged, Planted, View};
 use crate::options::Options;
 use crate::prepare::{Prepared, cpus, prepare};
 use crate::sys::{Mapping, run_program};
@@ -27,7 +33,17 @@ pub struct Drill {
     wakers: Wakers,
     cpus: Cpus,
     shot: Mapping,
+    list: Mapping,
+    pages: Mapping,
     sequence: u64,
+}
+
+/// By what a captured image is judged.
+#[derive(Debug)]
+pub struct Judge {
+    pub symbols: Symbols,
+    pub btf: Btf,
+    pub planted: Option<Planted>,
 }
 
 impl Drill {
@@ -49,7 +65,9 @@ impl Drill {
         )?;
         let shot = engine.map_memory("lkd_shot", size_of::<lkd_dump::Shot>())?;
         let cpus = cpus(engine)?;
-        Ok(Drill { prepared, freeze, wakers, cpus, shot, sequence: 0 })
+        let list = engine.map_memory("lkd_list", engine.sizes.lanes.iter().sum::<u64>() as usize * 8)?;
+        let pages = engine.map_memory("lkd_pages", engine.sizes.slots as usize * PAGE_SIZE)?;
+        Ok(Drill { prepared, freeze, wakers, cpus, shot, list, pages, sequence: 0 })
     }
 
     /// Why only this thread is held, if so; why clock events are needed, if they are.
@@ -74,6 +92,43 @@ impl Drill {
         Ok(())
     }
 
+    /// Judges the image that the last freeze has left in the buffer.
+    pub fn judge(&self, taken: &Taken, by: &Judge) -> Result<Vec<Finding>, Error> {
+        let slots = self.slots()?;
+        let memory = Frames(|pfn: lkd_dump::Pfn| {
+            let slot = slots.get(&pfn.0)?;
+            let mut page = [0; PAGE_SIZE];
+            self.pages.read(*slot as usize * PAGE_SIZE, &mut page).then(|| Arc::new(page))
+        });
+        let live = &self.prepared.live;
+        let broken = |error: &dyn std::fmt::Display| Error::Machine(format!("judging the image: {error}"));
+        let mut image =
+            Paged::new(&memory, &VmcoreInfo::parse(&live.vmcoreinfo)).map_err(|error| broken(&error))?;
+        let mut bases = Bases::find(&by.symbols, &image).map_err(|error| broken(&error))?;
+        bases.registers = taken.cpus.iter().flat_map(|cpu| words(&cpu.regs)).collect();
+        image.set_direct_map(bases.page_offset, bases.end_pfn);
+        let view = View { image: &image, btf: &by.btf, bases: &bases };
+        let mut findings = invariants::kernel(&view);
+        if let Some(planted) = &by.planted {
+            findings.extend(invariants::planted(&view, planted));
+        }
+        Ok(findings)
+    }
+
+    /// The slot of each page that was copied. A page's first copy counts.
+    fn slots(&self) -> Result<HashMap<u64, u64>, Error> {
+        let mut slots = HashMap::new();
+        for lane in &self.prepared.engine.ctl()?.lanes {
+            for place in get(&lane.base)..get(&lane.base) + lane.begun() {
+                let word = self.list.word(place as usize * 8).map_or(0, get);
+                if let (pfn, Copied::Slot(slot)) = entry(word) {
+                    slots.entry(pfn).or_insert(slot);
+                }
+            }
+        }
+        Ok(slots)
+    }
+
     /// One freeze, from this thread.
     pub fn fire(&mut self) -> Result<Taken, Error> {
         self.sequence += 1;
@@ -90,4 +145,12 @@ impl Drill {
         self.cpus.wait_left(self.sequence, LEAVE)?;
         Ok(Taken::judge(read_shot(&self.shot, ctl)?, &self.cpus, false))
     }
+}
+
+/// Registers that may hold an address; zeros are what is not known.
+fn words(regs: &Regs) -> impl Iterator<Item = u64> {
+    let saved =
+        [regs.r15, regs.r14, regs.r13, regs.r12, regs.rbp, regs.rbx, regs.r11, regs.r10, regs.r9, regs.r8];
+    let passed = [regs.rax, regs.rcx, regs.rdx, regs.rsi, regs.rdi];
+    saved.into_iter().chain(passed).filter(|word| *word != 0)
 }

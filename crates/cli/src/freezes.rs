@@ -1,28 +1,37 @@
 //! `lkd selftest freeze`: many freezes in a row, and what they were like.
 
-use lkd_capture::drill::Drill;
+use lkd_capture::drill::{Drill, Judge};
+use lkd_capture::invariants::{Finding, Planted};
 use lkd_capture::{Options, Taken, Work};
+use lkd_kernel::btf::Btf;
+use lkd_kernel::symbols::Symbols;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Asked {
     pub times: u32,
     pub work: Work,
     pub max_pause: Duration,
     /// Between two freezes, so that the machine gets something done.
     pub rest: Duration,
+    /// Bytes of the buffer.
+    pub buffer: Option<u64>,
+    /// Judge every consistent image: by the kernel's own claims and by what `storm` left in this file.
+    pub judge: Option<PathBuf>,
 }
 
-/// Stops this machine as often as asked. The text, and whether every freeze was consistent.
+/// Stops this machine as often as asked. The text, and whether some freeze was consistent and none of these broke a claim.
 ///
 /// # Errors
 /// A sentence: what is missing, or what did not come back.
 pub fn run(asked: Asked) -> Result<(String, bool), String> {
     let options = Options {
         work: asked.work,
+        buffer_bytes: asked.buffer,
         max_pause_ns: u64::try_from(asked.max_pause.as_nanos()).unwrap_or(u64::MAX),
         ..Options::default()
     };
@@ -32,13 +41,29 @@ pub fn run(asked: Asked) -> Result<(String, bool), String> {
     for why in alone.iter().chain(clock.iter()) {
         let _ = writeln!(text, "limited: {why}");
     }
+    let judge = asked.judge.as_deref().map(judge).transpose()?;
     let mut tally = Tally::default();
     for _ in 0..asked.times {
         std::thread::sleep(asked.rest);
-        tally.add(&drill.fire().map_err(|e| e.to_string())?);
+        let taken = drill.fire().map_err(|e| e.to_string())?;
+        tally.add(&taken);
+        if let (Some(judge), true) = (&judge, taken.smears.is_empty()) {
+            tally.judged(drill.judge(&taken, judge).map_err(|e| e.to_string())?);
+        }
     }
     text.push_str(&tally.text());
-    Ok((text, tally.smears.is_empty()))
+    Ok((text, tally.consistent > 0 && tally.broken.is_empty()))
+}
+
+/// This boot's symbols and types, and what `storm` left.
+fn judge(planted: &Path) -> Result<Judge, String> {
+    let read = |path: &Path| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+    let symbols = Symbols::parse(&read(Path::new("/proc/kallsyms"))?).map_err(|e| e.to_string())?;
+    let btf = Btf::parse(read(Path::new("/sys/kernel/btf/vmlinux"))?).map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&read(planted)?).into_owned();
+    let planted =
+        Planted::parse(&text).ok_or_else(|| format!("{}: not what storm writes", planted.display()))?;
+    Ok(Judge { symbols, btf, planted: Some(planted) })
 }
 
 /// Numbers of many freezes.
@@ -56,6 +81,11 @@ struct Tally {
     stopped: u64,
     known: u64,
     smears: BTreeMap<String, u32>,
+    consistent: u32,
+    /// Claims: how often judged, things looked at, excused.
+    claims: BTreeMap<String, (u32, u64, u64)>,
+    /// Claims that a consistent image broke, with an example each.
+    broken: BTreeMap<String, (u32, String)>,
 }
 
 impl Tally {
@@ -74,13 +104,36 @@ impl Tally {
             self.stopped += 1;
             self.known += u64::from(cpu.flags & lkd_dump::shot::cpu_flags::REGS);
         }
+        self.consistent += u32::from(taken.smears.is_empty());
         for why in &taken.smears {
             *self.smears.entry(why.clone()).or_default() += 1;
         }
     }
 
+    fn judged(&mut self, findings: Vec<Finding>) {
+        for finding in findings.into_iter().filter(|finding| finding.lacking.is_none()) {
+            let claim = self.claims.entry(finding.check.to_string()).or_default();
+            *claim = (claim.0 + 1, claim.1 + finding.looked, claim.2 + finding.excused);
+            if !finding.holds() {
+                let broken = self.broken.entry(finding.check.to_string()).or_insert((0, finding.to_string()));
+                broken.0 += 1;
+            }
+        }
+    }
+
     fn text(&self) -> String {
-        let mut text = format!("{} freezes of {} CPUs\n", self.freezes, self.cpus);
+        let mut text =
+            format!("{} freezes of {} CPUs, {} consistent\n", self.freezes, self.cpus, self.consistent);
+        for (claim, (times, looked, excused)) in &self.claims {
+            let broken = self.broken.get(claim).map_or(0, |broken| broken.0);
+            let _ = writeln!(
+                text,
+                "{claim}: broken in {broken} of {times} images; {looked} looked at, {excused} excused"
+            );
+        }
+        for (_, example) in self.broken.values() {
+            let _ = writeln!(text, "{example}");
+        }
         for (why, times) in &self.smears {
             let _ = writeln!(text, "smeared {times} times: {why}");
         }

@@ -52,6 +52,12 @@ enum Selftest {
         /// Milliseconds between two
         #[arg(long, default_value_t = 5)]
         rest: u64,
+        /// Megabytes of the buffer (default: at most an eighth of the memory available)
+        #[arg(long)]
+        buffer: Option<u64>,
+        /// Judge each consistent image by the claims of `invariants`, with what `storm` left in this file; copies
+        #[arg(long)]
+        judge: Option<PathBuf>,
     },
     /// Judge whether a dump's kernel image is one instant's
     Invariants {
@@ -102,9 +108,17 @@ fn main() {
                 exit(1)
             }
         },
-        Command::Selftest(Selftest::Freeze { times, work, max_pause, rest }) => {
+        Command::Selftest(Selftest::Freeze { times, work, max_pause, rest, buffer, judge }) => {
             let ms = std::time::Duration::from_millis;
-            match freezes::run(freezes::Asked { times, work, max_pause: ms(max_pause), rest: ms(rest) }) {
+            let asked = freezes::Asked {
+                times,
+                work: if judge.is_some() { Work::Copy } else { work },
+                max_pause: ms(max_pause),
+                rest: ms(rest),
+                buffer: buffer.map(|megabytes| megabytes << 20),
+                judge,
+            };
+            match freezes::run(asked) {
                 Ok((text, consistent)) => (text, if consistent { 0 } else { 1 }),
                 Err(e) => {
                     let _ = writeln!(stderr(), "lkd: {e}");
