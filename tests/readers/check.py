@@ -42,6 +42,9 @@ THREAD_SIZE = 16384
 # The functions that a tracepoint at a system call's end may be inlined into.
 AT_EXIT = ("trace_sys_exit", "__do_trace_sys_exit", "syscall_exit_", "syscall_trace_exit", "do_syscall_64")
 
+# Where the stacks of kernel threads, of system calls, of interrupts and of idle CPUs begin.
+ROOTS = ("ret_from_fork", "entry_SYSCALL", "asm_", "secondary_startup", "common_startup", "start_kernel", "cpu_startup_entry")
+
 failures = 0
 
 
@@ -177,6 +180,29 @@ def torn(seen):
     return f"{sum(run[1] for run in smeared)} pages within the hold, {sum(run[1] for run in late)} after it"
 
 
+def running(prog, seen):
+    """What every CPU was doing: in user space, or at the end of a stack that unwinds to where kernel stacks begin."""
+    told = []
+    for cpu in for_each_online_cpu(prog):
+        task = cpu_curr(prog, cpu)
+        trace = prog.stack_trace(task)
+        names = [frame.name or "" for frame in trace]
+        inner = trace[0].registers()
+        must(inner.get("rip"), f"CPU {cpu} ({comm(task)}) has no registers")
+        last = trace[len(trace) - 1]
+        user = last.pc >> 47 == 0
+        must(
+            user or any(name.startswith(ROOTS) for name in names),
+            f"CPU {cpu} ({comm(task)}) does not unwind: {names} from {inner['rip']:#x}",
+        )
+        if inner["rip"] >> 47 and cpu != seen["cpu"]:
+            stack = task.stack.value_()
+            must(stack <= inner["rsp"] <= stack + THREAD_SIZE, f"CPU {cpu}: rsp {inner['rsp']:#x} is not on {stack:#x}")
+        told.append(f"{cpu}: {comm(task)} in {'user space' if inner['rip'] >> 47 == 0 else names[0]}")
+    must(len(told) == seen["cpus_online"], f"{len(told)} CPUs are online, the shot says {seen['cpus_online']}")
+    return ", ".join(told)
+
+
 def trigger(prog, seen, name, value):
     task = cpu_curr(prog, seen["cpu"])
     must(comm(task) == name, f"CPU {seen['cpu']} runs {comm(task)}, not {name}")
@@ -212,6 +238,8 @@ def main():
         return 1
     claim("shot", shot, prog, seen)
     claim("torn", torn, seen)
+    if seen["consistency"]:
+        claim("running", running, prog, seen)
     if len(sys.argv) > 4:
         claim("trigger", trigger, prog, seen, sys.argv[3], int(sys.argv[4], 0))
     return 1 if failures else 0
