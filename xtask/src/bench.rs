@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: our numbers beside a peer's, taken in turns in one run, as medians (what a probe adds to a call: the least) and ratios. Asserts nothing.
 
 mod events;
+mod freeze;
 mod measure;
 mod startup;
 mod writing;
@@ -16,6 +17,7 @@ usage: cargo xtask bench [--runs N] [--only GROUP]... [--kernel NAME]
 Prints a table: what was measured, ours, a peer's, the ratio. Groups:
   startup  from exec to exit, and peak memory (this machine's kernel)
   events   nanoseconds per call of a getppid loop under a probe (this machine's kernel)
+  freeze   how soon all CPUs stop, how long the machine stands still (this machine's kernel; nothing is kept)
   writing  a dump of a guest's kernel, against makedumpfile in the same guest
 ";
 
@@ -68,8 +70,12 @@ pub struct Ground {
 
 type Group = fn(&Ground, &mut Vec<Row>) -> Result<()>;
 
-const GROUPS: &[(&str, Group)] =
-    &[("startup", startup::rows), ("events", events::rows), ("writing", writing::rows)];
+const GROUPS: &[(&str, Group)] = &[
+    ("startup", startup::rows),
+    ("events", events::rows),
+    ("freeze", freeze::rows),
+    ("writing", writing::rows),
+];
 
 /// The command line's entry. Gives the status for this process to end with.
 pub fn main(words: Vec<String>) -> Result<u8> {
