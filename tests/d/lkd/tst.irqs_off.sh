@@ -6,8 +6,7 @@
 for probe in fbt::enqueue_task_fair:entry rawtp:::sched_switch; do
 	mkdir -m 700 reports
 	dtrace -w -x lkdpath=$T/reports -x lkdformat=kdump-zlib -n "$probe { lkd(0); exit(0); }" > out 2> err || { cat err; exit 1; }
-	grep -o 'live dump.* at [^,]*' err
-	grep -o 'held .*' err
+	sed -n 's/^dtrace: live dump .* at \([^,]*\), .*: held 1 CPU .* smeared: \(interrupts were off at the probe\).*/\1: \2/p' err
 	listing reports
 	rm -rf reports
 done
