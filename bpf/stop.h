@@ -164,7 +164,7 @@ static __always_inline void finish(struct lkd_ctl *c)
 }
 
 struct census {
-	__u64 sequence, expected, stopped;
+	__u64 sequence, expected, stopped, left;
 };
 
 static long count_stopped(__u32 i, struct census *s)
@@ -178,6 +178,8 @@ static long count_stopped(__u32 i, struct census *s)
 	s->expected++;
 	if (LOOK(cpu->sequence) == s->sequence)
 		s->stopped++;
+	if (LOOK(cpu->left) == s->sequence)
+		s->left++;
 	return 0;
 }
 
@@ -191,7 +193,7 @@ static __always_inline void coordinate(struct lkd_ctl *c, __u64 sequence)
 	__u64 deadline_ns = c->deadline_ns, quorum_ns = shot->triggered_ns + c->quorum_ns;
 	wait(c, WAIT_CPUS, sequence, 0, quorum_ns < deadline_ns ? quorum_ns : deadline_ns);
 	__u64 zero = c->zero, slots = c->cpu_slots;
-	struct census census = { .sequence = sequence, .expected = zero, .stopped = zero };
+	struct census census = { .sequence = sequence, .expected = zero, .stopped = zero, .left = zero };
 	bpf_loop(slots < 8192 ? slots : 8192, count_stopped, &census, 0);
 	shot->cpus_stopped = census.stopped;
 	c->stoppers = census.stopped;
@@ -202,6 +204,10 @@ static __always_inline void coordinate(struct lkd_ctl *c, __u64 sequence)
 	keep_stack(c, shot);
 	status |= capture(c, shot, sequence, deadline_ns);
 	shot->copied_ns = bpf_ktime_get_ns();
+	/* who has left before it was told to did not stand still */
+	bpf_loop(slots < 8192 ? slots : 8192, count_stopped, &census, 0);
+	if (census.left)
+		status |= LKD_RELEASED_EARLY;
 
 	c->phase = phase_of(sequence, LKD_THAWED);
 	c->freeze = 0;

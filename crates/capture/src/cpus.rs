@@ -36,6 +36,12 @@ impl Cpus {
         word.is_some_and(|word| word.swap(u64::from(expected), Ordering::AcqRel) != u64::from(expected))
     }
 
+    /// Whether a CPU must stop.
+    pub fn expects(&self, cpu: u32) -> bool {
+        let word = self.word(cpu, offset_of!(CpuSlot, expected));
+        word.is_some_and(|word| word.load(Ordering::Acquire) == 1)
+    }
+
     /// Counts that a CPU's thread was woken.
     pub fn woke(&self, cpu: u32) {
         if let Some(word) = self.word(cpu, offset_of!(CpuSlot, woken)) {

@@ -146,14 +146,14 @@ pub fn clock_event(cpu: u32, period_ns: u64, program: BorrowedFd<'_>) -> io::Res
     Ok(event)
 }
 
-/// Binds this thread to a CPU.
-pub fn bind_to(cpu: u32) -> io::Result<()> {
+/// Binds a thread (`None`: this one) to a CPU.
+pub fn bind_to(thread: Option<rustix::thread::Pid>, cpu: u32) -> io::Result<()> {
     let mut set = rustix::thread::CpuSet::new();
     if cpu as usize >= rustix::thread::CpuSet::MAX_CPU {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     set.set(cpu as usize);
-    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+    Ok(rustix::thread::sched_setaffinity(thread, &set)?)
 }
 
 /// Lets this thread run before all that is not real-time.

@@ -49,6 +49,9 @@ pub fn stirs(shot: &Shot, cpus: &[CpuState]) -> Vec<String> {
     if why.is_empty() && shot.cpus_stopped < shot.cpus_online {
         why.push(format!("{} of {} CPUs stopped in time", shot.cpus_stopped, shot.cpus_online));
     }
+    if has(status::RELEASED_EARLY) {
+        why.push("a CPU went on too early".into());
+    }
     if has(status::CPUS_CHANGED) {
         why.push("a CPU came or went meanwhile".into());
     }
@@ -88,6 +91,7 @@ mod tests {
         assert_eq!(told(&|shot| shot.pages.failed = 3, &[]), "3 pages could not be read");
         assert_eq!(told(&|shot| shot.pages.overflow = 3, &[]), "the list had no room for 3 pages");
         assert_eq!(told(&|shot| shot.status = status::CPUS_CHANGED, &[]), "a CPU came or went meanwhile");
+        assert_eq!(told(&|shot| shot.status = status::RELEASED_EARLY, &[]), "a CPU went on too early");
         assert_eq!(told(&|shot| shot.cpus_stopped = 1, &[]), "1 of 2 CPUs stopped in time");
         let of = |cpu, flags| CpuState { cpu, flags, ..CpuState::default() };
         let late = [

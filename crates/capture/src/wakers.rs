@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::thread::Pid;
 
 use crate::cpus::Cpus;
 use crate::ctl::get;
@@ -32,9 +33,17 @@ struct Shared {
 pub struct Wakers {
     shared: Arc<Shared>,
     wakeups: Wakeups,
-    threads: Vec<(u32, JoinHandle<()>)>,
+    threads: Vec<Waker>,
     /// Why a thread has no real-time priority: then what runs on its CPU may come first.
     pub slow: Option<String>,
+}
+
+/// A thread, and the CPU that it is for.
+#[derive(Debug)]
+struct Waker {
+    cpu: u32,
+    thread: Pid,
+    join: JoinHandle<()>,
 }
 
 /// How often a thread asks for an interrupt on its CPU while a freeze goes on without it.
@@ -53,14 +62,17 @@ impl Wakers {
     pub fn serve(&mut self, online: &[u32]) -> io::Result<bool> {
         let mut changed = false;
         for cpu in online {
-            if !self.threads.iter().any(|(have, _)| have == cpu) {
-                let started = self.start(*cpu);
-                // It may have gone while we looked.
-                if let Err(error) = &started
-                    && error.raw_os_error() != Some(libc::EINVAL)
-                {
-                    return started.map(|()| false);
-                }
+            let served = match self.threads.iter().find(|waker| waker.cpu == *cpu) {
+                // While its CPU was gone it was moved to another one.
+                Some(waker) if !self.shared.cpus.expects(*cpu) => bind_to(Some(waker.thread), *cpu),
+                Some(_) => Ok(()),
+                None => self.start(*cpu),
+            };
+            // It may have gone while we looked.
+            if let Err(error) = served
+                && error.raw_os_error() != Some(libc::EINVAL)
+            {
+                return Err(error);
             }
         }
         for cpu in 0..self.shared.cpus.slots() {
@@ -74,12 +86,12 @@ impl Wakers {
         let (told, ready) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::Builder::new().name(format!("lkd-wake/{cpu}")).stack_size(64 << 10).spawn(
             move || {
-                let bound = bind_to(cpu);
+                let bound = bind_to(None, cpu);
                 let first = run_first();
                 let waits = bound.and_then(|()| shared.events());
                 match waits {
                     Ok(events) => {
-                        let _ = told.send(Ok(first));
+                        let _ = told.send(Ok((rustix::thread::gettid(), first)));
                         shared.wait(&events, cpu);
                     }
                     Err(error) => {
@@ -89,9 +101,9 @@ impl Wakers {
             },
         )?;
         match ready.recv() {
-            Ok(Ok(first)) => {
+            Ok(Ok((id, first))) => {
                 self.slow = self.slow.take().or(first.err().map(|error| error.to_string()));
-                self.threads.push((cpu, thread));
+                self.threads.push(Waker { cpu, thread: id, join: thread });
                 Ok(())
             }
             Ok(Err(error)) => Err(error),
@@ -109,8 +121,8 @@ impl Drop for Wakers {
     fn drop(&mut self) {
         // Without it the threads sleep until the process ends, which is soon.
         let _ = rustix::io::write(&self.shared.end, &1u64.to_ne_bytes());
-        for (_, thread) in self.threads.drain(..) {
-            let _ = thread.join();
+        for waker in self.threads.drain(..) {
+            let _ = waker.join.join();
         }
     }
 }

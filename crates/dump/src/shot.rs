@@ -137,7 +137,7 @@ pub mod status {
     pub const CPU_LATE: u32 = 0x40;
     /// The capture was given up.
     pub const ABORTED: u32 = 0x80;
-    /// The thread ran on before the capture was done.
+    /// A CPU went on before the capture was done.
     pub const RELEASED_EARLY: u32 = 0x100;
     /// Interrupts were off at the probe, where no other CPU can be stopped safely: only the thread was held.
     pub const NOT_INTERRUPTIBLE: u32 = 0x200;
