@@ -36,6 +36,8 @@ pub fn main(words: Vec<String>) -> Result<u8> {
         kernel: kernel.clone(),
         share: Some(place::workspace().join("tests/seed")),
         out: Some(out.clone()),
+        // The buffer is at most an eighth of the memory available, and should hold all of the kernel.
+        mem: 2048,
         ..Guest::default()
     };
     step("building dtrace and lkd");
