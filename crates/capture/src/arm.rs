@@ -239,7 +239,7 @@ impl Armed {
             return Ok(None);
         }
         let memory: Mapping = self.engine.map_memory("lkd_shot", size_of::<lkd_dump::Shot>())?;
-        Ok(takeover::read_shot(&memory, self.engine.ctl()?).ok())
+        Ok(crate::taken::read_shot(&memory, self.engine.ctl()?).ok())
     }
 }
 

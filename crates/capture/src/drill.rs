@@ -19,7 +19,7 @@ use crate::invariants::{self, Bases, Finding, Frames, Paged, Planted, View};
 use crate::options::Options;
 use crate::prepare::{Prepared, cpus, prepare};
 use crate::sys::{Mapping, run_program};
-use crate::takeover::{Taken, read_shot};
+use crate::taken::{Taken, read_shot};
 use crate::wakers::Wakers;
 
 /// How long CPUs may take to come back.

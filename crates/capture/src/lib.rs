@@ -4,14 +4,17 @@
 //!
 //! - [`doctor`]: what this machine must have, and how to get it
 //! - [`options`] and [`arm`]: everything that could fail, done before the probe; gives [`Armed`]
-//!   - [`first`] what will be copied before all else
+//!   - [`prepare`]: sizes, programs, maps; [`first`] what will be copied before all else
 //!   - [`ram`] which page frames are memory, [`live`] where they appear, [`pass`] one classification from outside
 //!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`ctl`] what is shared with them, [`peek`] kernel memory read
+//!   - [`freeze`] what stops CPUs, [`wakers`] a thread on each that makes it come, [`cpus`] who came
 //!   - [`target`] the directory that takes reports
 //! - [`handover`], [`takeover`]: what [`writer`], a process of its own, is told and given when it starts
 //! - [`report`]: one dump: [`source`] its pages, [`registers`] where the thread stood, [`unwind`] one frame up,
 //!   [`direct`] its file
+//! - [`taken`] what the freeze has left, [`verdict`] is it of one instant?
 //! - [`progress`]: what the writer tells meanwhile
+//! - [`drill`]: freezes without a writer, for tests and measurements
 //! - [`classes`]: the proof that pages are classified as the kernel would
 //! - [`invariants`]: the proof that what was captured is one instant's
 //! - [`sys`]: the kernel's door, [`error`]: why it stays shut
@@ -43,6 +46,7 @@ mod registers;
 mod report;
 mod source;
 mod sys;
+mod taken;
 mod takeover;
 mod target;
 mod unwind;
@@ -55,4 +59,4 @@ pub use engine::TriggerProg;
 pub use error::Error;
 pub use options::{DEFAULT_ROOT, Options, ProbeName, Work};
 pub use progress::Event;
-pub use takeover::Taken;
+pub use taken::Taken;

@@ -17,7 +17,8 @@ use crate::pass::now_ns;
 use crate::progress::Event;
 use crate::registers::{self, Stack};
 use crate::source::{Captured, Held, Unlisted, begun};
-use crate::takeover::{Taken, Writer, read_shot};
+use crate::taken::{Taken, read_shot};
+use crate::takeover::Writer;
 use crate::target::Report;
 use crate::unwind::Orc;
 
