@@ -29,8 +29,8 @@ for attempt in 1 2 3 4 5; do
 	{ read -r state rest < /proc/$seeker/syscall; } 2> /dev/null
 	wait $pid 2> /dev/null
 	wait $seeker && echo "the thread went on"
-	until_so published "$T/reports" || exit 1
 	until_so no_writers || exit 1
+	published "$T/reports" || { state="killed before the shot"; echo "missed at attempt $attempt: $state" >&2; continue; }
 	[ "$state" = running ] && break
 	echo "missed at attempt $attempt: state $state" >&2
 done > told
