@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lkd_dump::{PAGE_SIZE, Regs, Request, Site};
+use lkd_dump::{PAGE_SIZE, Request, Site};
 use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
 use lkd_kernel::vmcoreinfo::VmcoreInfo;
@@ -15,6 +15,7 @@ use crate::ctl::{Copied, State, entry, get, set};
 use crate::engine::{self, TriggerProg};
 use crate::error::Error;
 use crate::freeze::Freeze;
+use crate::invariants::bases::held;
 use crate::invariants::{self, Bases, Finding, Frames, Paged, Planted, View};
 use crate::options::Options;
 use crate::prepare::{Prepared, cpus, prepare};
@@ -105,7 +106,7 @@ impl Drill {
         let mut image =
             Paged::new(&memory, &VmcoreInfo::parse(&live.vmcoreinfo)).map_err(|error| broken(&error))?;
         let mut bases = Bases::find(&by.symbols, &image).map_err(|error| broken(&error))?;
-        bases.registers = taken.cpus.iter().flat_map(|cpu| words(&cpu.regs)).collect();
+        bases.registers = taken.cpus.iter().flat_map(|cpu| held(&cpu.regs)).collect();
         image.set_direct_map(bases.page_offset, bases.end_pfn);
         let view = View { image: &image, btf: &by.btf, bases: &bases };
         let mut findings = invariants::kernel(&view);
@@ -145,12 +146,4 @@ impl Drill {
         self.cpus.wait_left(self.sequence, LEAVE)?;
         Ok(Taken::judge(read_shot(&self.shot, ctl)?, &self.cpus, false))
     }
-}
-
-/// Registers that may hold an address; zeros are what is not known.
-fn words(regs: &Regs) -> impl Iterator<Item = u64> {
-    let saved =
-        [regs.r15, regs.r14, regs.r13, regs.r12, regs.rbp, regs.rbx, regs.r11, regs.r10, regs.r9, regs.r8];
-    let passed = [regs.rax, regs.rcx, regs.rdx, regs.rsi, regs.rdi];
-    saved.into_iter().chain(passed).filter(|word| *word != 0)
 }

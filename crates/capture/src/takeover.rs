@@ -202,12 +202,10 @@ impl Writer {
         self.socket.0.read_exact(&mut go).is_ok() && self.socket.0.set_nonblocking(true).is_ok()
     }
 
-    /// Serves the CPUs that are online now; true if they were others before.
+    /// Serves the CPUs that are online now; true if they were others before, or if that cannot be told.
     fn follow_cpus(&mut self) -> bool {
-        match (&mut self.wakers, live::online()) {
-            (Some(wakers), Ok(online)) => wakers.serve(&online).unwrap_or(false),
-            _ => false,
-        }
+        let Some(wakers) = &mut self.wakers else { return true };
+        live::online().map_or(true, |online| wakers.serve(&online).unwrap_or(true))
     }
 
     /// Waits for a shot; false when there will be none.

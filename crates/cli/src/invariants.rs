@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use lkd_capture::invariants::bases::held;
 use lkd_capture::invariants::{self, Bases, Finding, Image, Paged, Planted, View};
-use lkd_dump::{Dump, Memory, Regs};
+use lkd_dump::{Dump, Memory};
 use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
 use lkd_kernel::vmcoreinfo::VmcoreInfo;
@@ -47,8 +48,12 @@ pub fn judge(asked: &Asked) -> Result<(String, bool), String> {
     };
     let mut image = Paged::new(&dump as &dyn Memory, &info).map_err(|why| told(&asked.dump, &why))?;
     let mut bases = Bases::find(&symbols, &image).map_err(|why| told(&asked.dump, &why))?;
-    bases.registers =
-        dump.notes().flatten().filter_map(|note| note.as_prstatus()).flat_map(registers).collect();
+    bases.registers = dump
+        .notes()
+        .flatten()
+        .filter_map(|note| note.as_prstatus())
+        .flat_map(|(_, regs)| held(&regs))
+        .collect();
     image.set_direct_map(bases.page_offset, bases.end_pfn);
     let types = match &asked.btf {
         Some(path) => fs::read(path).map_err(|why| told(path, &why))?,
@@ -63,14 +68,6 @@ pub fn judge(asked: &Asked) -> Result<(String, bool), String> {
     }
     let text = findings.iter().map(|finding| format!("{finding}\n")).collect();
     Ok((text, findings.iter().all(good)))
-}
-
-/// The registers that may hold an address of an object; zeros are what a note does not know.
-fn registers((_, regs): (u32, Regs)) -> impl Iterator<Item = u64> {
-    let saved =
-        [regs.r15, regs.r14, regs.r13, regs.r12, regs.rbp, regs.rbx, regs.r11, regs.r10, regs.r9, regs.r8];
-    let passed = [regs.rax, regs.rcx, regs.rdx, regs.rsi, regs.rdi];
-    saved.into_iter().chain(passed).filter(|word| *word != 0)
 }
 
 /// A claim that this kernel's structures do not allow to be made proves nothing and breaks nothing.

@@ -90,3 +90,11 @@ impl Bases {
         })
     }
 }
+
+/// The registers of a CPU that may hold an object's address; zeros are what is not known.
+pub fn held(regs: &lkd_dump::Regs) -> impl Iterator<Item = u64> + use<> {
+    let saved =
+        [regs.r15, regs.r14, regs.r13, regs.r12, regs.rbp, regs.rbx, regs.r11, regs.r10, regs.r9, regs.r8];
+    let passed = [regs.rax, regs.rcx, regs.rdx, regs.rsi, regs.rdi];
+    saved.into_iter().chain(passed).filter(|word| *word != 0)
+}
