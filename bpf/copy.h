@@ -33,6 +33,13 @@ static __always_inline int still_kept(struct lkd_ctl *c, __u64 pfn)
 	return (c->classes_kept >> (page_class(c, w->head, vaddr) & 15)) & 1;
 }
 
+/* Whether a page's neighbours, or itself, stand in a lane before. */
+static __always_inline int has_marks(const struct lkd_ctl *c, __u64 pfn)
+{
+	__u64 *word = marks_of(c, pfn);
+	return word && *word;
+}
+
 /* The whole batch at once, if its pages follow each other: half again as fast as page by page.  What it does not copy is left to
  * do for copy_page. */
 static __always_inline void copy_run(struct lkd_ctl *c, struct copy *s)
@@ -45,6 +52,8 @@ static __always_inline void copy_run(struct lkd_ctl *c, struct copy *s)
 	/* entries of a batch ascend, or come from places that several CPUs have filled */
 	__u64 pfn = *first;
 	if (*end - pfn != LKD_BATCH - 1 || pfn >= LKD_ENTRY_NONE - LKD_BATCH)
+		return;
+	if (s->lane == LKD_LANE_USER && c->marks && (has_marks(c, pfn) || has_marks(c, pfn + LKD_BATCH - 1)))
 		return;
 	for (__u32 i = 1; i < LKD_BATCH - 1; i++) {
 		key = s->entry + i;
@@ -76,6 +85,8 @@ static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 	}
 	struct lkd_lane *l = &c->lanes[s->lane & (LKD_LANES - 1)];
 	__u64 listed = l->wanted < l->room ? l->wanted : l->room;
+	if (!((c->lanes_kept >> (s->lane & (LKD_LANES - 1))) & 1))
+		listed = 0;
 	/* look before taking: what nobody takes is found by the writer at the lane's next */
 	if (l->next >= listed) {
 		/* the mask bounds what the verifier, which walks on after the end, would otherwise count without end */
@@ -115,6 +126,8 @@ static long copy_page(__u32 i, struct copy *s)
 	__u64 pfn = *entry & LKD_ENTRY_PFN;
 	if (pfn == LKD_ENTRY_NONE) {
 		/* a place without a page */
+	} else if (s->lane == LKD_LANE_USER && is_marked(c, pfn)) {
+		*entry = LKD_ENTRY_NONE; /* it stands in a lane before */
 	} else if (s->check && !still_kept(c, pfn)) {
 		*entry = pfn | LKD_ENTRY_CHANGED;
 	} else if (bpf_probe_read_kernel(to, 4096, (void *)(c->page_offset + (pfn << 12)))) {

@@ -46,7 +46,19 @@ enum lkd_class {
  * one is copied before classification: user space has filled it with the pages that say who was running, and the trigger adds
  * the current task's.  Its pages stand in other lanes too; their first copy counts. */
 #define LKD_LANES 8
-enum { LKD_LANE_FIRST, LKD_LANE_MUST, LKD_LANE_RESERVED, LKD_LANE_REFCOUNT_ZERO, LKD_LANE_USER }; /* the others are empty */
+enum {
+	LKD_LANE_FIRST,
+	LKD_LANE_MUST,
+	LKD_LANE_RESERVED,
+	LKD_LANE_REFCOUNT_ZERO,
+	LKD_LANE_OWNER, /* user pages of the triggering process */
+	LKD_LANE_USER, /* of all processes */
+	LKD_LANE_GUEST, /* memory of virtual machines */
+	LKD_LANE_MINI, /* of a minidump: user space has listed what never moves, the trigger adds every task's */
+};
+
+/* The bits of lkd()'s argument. */
+enum { LKD_USER = 1, LKD_MINI = 2, LKD_HYPERVISOR = 4, LKD_KINDS = 8 };
 
 struct lkd_lane {
 	__u64 base; /* first entry in the list */
@@ -68,7 +80,8 @@ struct lkd_ctl {
 	__u64 image_first, image_end; /* pfns of the kernel's code and data */
 	__u64 units, slots;
 	__u64 max_pause_ns;
-	__u64 classes_kept; /* bit c: copy pages of class c */
+	__u64 classes_kept; /* bit c: pages of class c may be copied; this word, lanes_kept and classes_listed are the trigger's, by
+			       the kind that was asked for */
 	__u64 emit; /* 1: list the pages to be copied */
 	__u64 copy; /* 0: count only, for tests: nothing is read but struct pages */
 	__u64 cpus; /* online */
@@ -81,6 +94,12 @@ struct lkd_ctl {
 	__u64 grace_ns; /* how long the trigger waits for its own interrupt */
 	__u64 spins; /* rounds of 2^20 looks after which a wait ends although its time has not come: the clock may stand still */
 	__u64 entry_first, entry_end; /* the kernel's entry code */
+	__u64 kept_by_kind[LKD_KINDS]; /* for each argument of lkd(): bit c: pages of class c are kept */
+	__u64 listed_by_kind[LKD_KINDS]; /* bit c: and found by their class */
+	__u64 lanes_by_kind[LKD_KINDS]; /* bit l: lane l is copied */
+	__u64 marks; /* words of lkd_marks; 0: no kind of this arming needs them */
+	__u64 levels; /* of page tables */
+	__u64 sme_mask; /* the bit of a page table's entry that says "encrypted" */
 
 	/* state */
 	__u64 state; /* enum lkd_state; ARMED to TAKEN by compare-and-swap of the trigger, ARMED to IDLE by that of user space */
@@ -88,7 +107,8 @@ struct lkd_ctl {
 	__u64 dropped; /* triggers that came when not armed */
 	__u64 status; /* enum lkd_status */
 	__u64 deadline_ns;
-	__u64 stoppers; /* CPUs that stand still */
+	__u64 lanes_kept; /* bit l: lane l is copied */
+	__u64 classes_listed; /* bit c: classification lists pages of class c */
 	__u64 next_unit; /* first unit that nobody has begun to classify */
 	__u64 units_done;
 	__u64 next_slot;
@@ -131,7 +151,7 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 808, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 1032, "struct lkd_ctl");
 _Static_assert(sizeof(struct lkd_cpu) == 256, "struct lkd_cpu");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");

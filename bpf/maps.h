@@ -61,6 +61,15 @@ struct {
 	__type(value, __u64);
 } lkd_list SEC(".maps");
 
+/* Pages that are listed before their class is: a bit for each page frame. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lkd_marks SEC(".maps");
+
 /* the copies: a batch of slots is one element, so that pages that follow each other are copied at once */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -125,6 +134,10 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
 } lkd_shots SEC(".maps");
+
+/* What this arming may be asked for, by the bits of lkd()'s argument.  A constant to the verifier, which leaves out what no kind of
+ * the arming needs. */
+const volatile __u32 lkd_kinds;
 
 static __always_inline struct lkd_ctl *ctl(void)
 {

@@ -44,6 +44,33 @@ static __always_inline void list_alone(struct lkd_ctl *c, __u64 pfn, __u32 lane)
 		__sync_fetch_and_add(&c->overflow, 1);
 }
 
+/* The word with a page's mark; the pages of a word are 64. */
+static __always_inline __u64 *marks_of(const struct lkd_ctl *c, __u64 pfn)
+{
+	__u32 key = pfn >> 6;
+	return pfn >> 6 < c->marks ? bpf_map_lookup_elem(&lkd_marks, &key) : 0;
+}
+
+static __always_inline int is_marked(const struct lkd_ctl *c, __u64 pfn)
+{
+	__u64 *word = marks_of(c, pfn);
+	return word && ((*word >> (pfn & 63)) & 1);
+}
+
+/* One page, unless it has been listed so before.  By the trigger's CPU alone.  True if the lane has no room. */
+static __always_inline int list_once(struct lkd_ctl *c, __u64 pfn, __u32 lane)
+{
+	__u64 *word = marks_of(c, pfn), bit = 1ull << (pfn & 63);
+	if (!word || *word & bit)
+		return 0;
+	struct lkd_lane *l = &c->lanes[lane];
+	if (l->wanted >= l->room)
+		return 1;
+	*word |= bit;
+	list_alone(c, pfn, lane);
+	return 0;
+}
+
 /* Places that a CPU takes at once: all CPUs list, and one word for each page would be what they wait for. */
 #define PLACES 64
 
@@ -287,7 +314,7 @@ static __always_inline int classify_share(struct lkd_ctl *c, __u64 deadline_ns)
 		.head_class = zero,
 		.unaccepted = zero,
 		.done = zero,
-		.listed = c->emit ? c->classes_kept : zero,
+		.listed = c->emit ? c->classes_listed : zero,
 		.c = c,
 		.w = w,
 		.classes = classes,

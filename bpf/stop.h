@@ -134,6 +134,12 @@ static __always_inline void keep_stack(struct lkd_ctl *c, const struct lkd_shot 
 		c->stack_pages[i] = stack_page(c, task, base, i);
 }
 
+/* A minidump's pages are found by the kernel's own pointers, all others' by their class. */
+static __always_inline int by_class(struct lkd_ctl *c)
+{
+	return !(lkd_kinds & LKD_MINI) || !((LOOK(c->lanes_kept) >> LKD_LANE_MINI) & 1);
+}
+
 /* The trigger's CPU: the whole of memory, together with whoever has stopped.  Gives lkd_status bits. */
 static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, __u64 sequence, __u64 deadline_ns)
 {
@@ -141,11 +147,14 @@ static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, _
 		list_task(c, shot->task);
 		copy_share(c, deadline_ns, LKD_LANE_FIRST + 1, 0);
 	}
-	if (classify_share(c, deadline_ns))
-		return LKD_DEADLINE;
-	__u32 status = wait_status(wait(c, WAIT_UNITS, sequence, 0, deadline_ns));
-	if (status)
-		return status;
+	__u32 status = 0;
+	if (by_class(c)) {
+		if (classify_share(c, deadline_ns))
+			return LKD_DEADLINE;
+		status = wait_status(wait(c, WAIT_UNITS, sequence, 0, deadline_ns));
+		if (status)
+			return status;
+	}
 	shot->classified_ns = bpf_ktime_get_ns();
 	if (LOOK(c->freeze) == sequence)
 		c->phase = phase_of(sequence, LKD_COPYING);
@@ -196,7 +205,6 @@ static __always_inline void coordinate(struct lkd_ctl *c, __u64 sequence)
 	struct census census = { .sequence = sequence, .expected = zero, .stopped = zero, .left = zero };
 	bpf_loop(slots < 8192 ? slots : 8192, count_stopped, &census, 0);
 	shot->cpus_stopped = census.stopped;
-	c->stoppers = census.stopped;
 	__u32 status = census.stopped < census.expected ? LKD_CPU_MISSING : 0;
 	shot->stopped_ns = bpf_ktime_get_ns();
 
@@ -222,7 +230,8 @@ static __always_inline void follow(struct lkd_ctl *c, __u64 sequence, __u64 dead
 	if (wait(c, WAIT_PHASE, sequence, LKD_CLASSIFYING, deadline_ns) != WAIT_MET ||
 	    LOOK(c->phase) >= phase_of(sequence, LKD_THAWED))
 		return;
-	classify_share(c, deadline_ns);
+	if (by_class(c))
+		classify_share(c, deadline_ns);
 	if (wait(c, WAIT_PHASE, sequence, LKD_COPYING, deadline_ns) != WAIT_MET ||
 	    LOOK(c->phase) >= phase_of(sequence, LKD_THAWED))
 		return;

@@ -60,13 +60,11 @@ static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot
 /* This thread alone: everybody else runs on. */
 static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64 deadline_ns)
 {
-	c->stoppers = 1;
 	shot->cpus_stopped = 1;
 	shot->stopped_ns = bpf_ktime_get_ns();
 	keep_stack(c, shot);
 	shot->status |= capture(c, shot, c->sequence, deadline_ns);
 	shot->copied_ns = bpf_ktime_get_ns();
-	c->stoppers = 0;
 	shot->thawed_ns = bpf_ktime_get_ns();
 	finish(c);
 }
@@ -102,6 +100,10 @@ static __always_inline int trigger(void *ctx, const void *probe_regs, int in_int
 	}
 	__u64 deadline_ns = now + c->max_pause_ns, pending = bpf_get_smp_processor_id() + 1;
 	c->deadline_ns = deadline_ns;
+	__u32 kind = request->flags & (LKD_KINDS - 1);
+	c->classes_kept = c->kept_by_kind[kind];
+	c->classes_listed = c->listed_by_kind[kind];
+	c->lanes_kept = c->lanes_by_kind[kind];
 	shot->status = 0;
 	shot->classified_ns = 0;
 	int freeze = !!c->rendezvous;

@@ -16,6 +16,27 @@ pub const UNIT_PAGES: u64 = 1024;
 pub const BATCH: u64 = 16;
 /// Lanes of the list of pages, first copied first.
 pub const LANES: usize = 8;
+/// Arguments that lkd() may have, and some more: the engine's tables have a place for each.
+pub const KINDS: usize = 8;
+/// The lanes of the list by what they hold, in the order in which they are copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lanes {
+    /// Says who was running; copied before pages are classified.
+    First = 0,
+    /// Slab, page tables, the kernel's image and all that it has allocated.
+    Must = 1,
+    Reserved = 2,
+    RefcountZero = 3,
+    /// User pages of the triggering process.
+    Owner = 4,
+    /// User pages of all processes.
+    User = 5,
+    /// Memory of virtual machines.
+    Guest = 6,
+    /// Of a minidump.
+    Mini = 7,
+}
+
 /// Addresses that one run of the peek program reads.
 pub const PEEKS: usize = 256;
 /// Bytes of the probing task's kernel stack that the trigger keeps.
@@ -92,13 +113,23 @@ pub struct Ctl {
     pub spins: AtomicU64,
     pub entry_first: AtomicU64,
     pub entry_end: AtomicU64,
+    /// For each argument of lkd(): the classes of pages that may be kept.
+    pub kept_by_kind: [AtomicU64; KINDS],
+    /// For each argument of lkd(): the classes all of whose pages are kept.
+    pub listed_by_kind: [AtomicU64; KINDS],
+    /// For each argument of lkd(): the lanes that are copied.
+    pub lanes_by_kind: [AtomicU64; KINDS],
+    pub marks: AtomicU64,
+    pub levels: AtomicU64,
+    pub sme_mask: AtomicU64,
 
     pub state: AtomicU64,
     pub sequence: AtomicU64,
     pub dropped: AtomicU64,
     pub status: AtomicU64,
     pub deadline_ns: AtomicU64,
-    pub stoppers: AtomicU64,
+    pub lanes_kept: AtomicU64,
+    pub classes_listed: AtomicU64,
     pub next_unit: AtomicU64,
     pub units_done: AtomicU64,
     pub next_slot: AtomicU64,
@@ -191,7 +222,6 @@ impl Ctl {
     pub fn reset_pass(&self) {
         for word in [
             &self.status,
-            &self.stoppers,
             &self.next_unit,
             &self.units_done,
             &self.next_slot,
@@ -214,6 +244,17 @@ impl Ctl {
             set(&lane.wanted, 0);
             set(&lane.next, 0);
         }
+    }
+
+    /// The lanes that this shot copies.
+    pub fn kept_lanes(&self) -> impl Iterator<Item = &Lane> {
+        let kept = get(&self.lanes_kept);
+        self.lanes.iter().enumerate().filter(move |(place, _)| kept >> place & 1 == 1).map(|(_, lane)| lane)
+    }
+
+    /// Whether this shot's pages are found by their class; a minidump's are not.
+    pub fn by_class(&self) -> bool {
+        get(&self.lanes_kept) >> Lanes::Mini as u8 & 1 == 0
     }
 
     /// Pages met, by the number of their class.
@@ -264,12 +305,12 @@ const _: () = {
     assert!(size_of::<Lane>() == 32);
     assert!(size_of::<Peek>() == 24);
     assert!(offset_of!(Ctl, pipe_fd) == 104);
-    assert!(offset_of!(Ctl, state) == 184);
-    assert!(offset_of!(Ctl, found) == 312);
-    assert!(offset_of!(Ctl, lanes) == 440);
-    assert!(offset_of!(Ctl, stack_base) == 696);
-    assert!(offset_of!(Ctl, batches_taken) == 744);
-    assert!(size_of::<Ctl>() == 808);
+    assert!(offset_of!(Ctl, state) == 400);
+    assert!(offset_of!(Ctl, found) == 536);
+    assert!(offset_of!(Ctl, lanes) == 664);
+    assert!(offset_of!(Ctl, stack_base) == 920);
+    assert!(offset_of!(Ctl, batches_taken) == 968);
+    assert!(size_of::<Ctl>() == 1032);
     assert!(offset_of!(CpuSlot, state) == 32);
     assert!(size_of::<CpuSlot>() == 256);
 };
@@ -306,12 +347,19 @@ pub mod tests {
             spins: zero(),
             entry_first: zero(),
             entry_end: zero(),
+            kept_by_kind: std::array::from_fn(|_| zero()),
+            listed_by_kind: std::array::from_fn(|_| zero()),
+            lanes_by_kind: std::array::from_fn(|_| zero()),
+            marks: zero(),
+            levels: zero(),
+            sme_mask: zero(),
             state: zero(),
             sequence: zero(),
             dropped: zero(),
             status: zero(),
             deadline_ns: zero(),
-            stoppers: zero(),
+            lanes_kept: zero(),
+            classes_listed: zero(),
             next_unit: zero(),
             units_done: zero(),
             next_slot: zero(),

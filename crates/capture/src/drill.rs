@@ -48,9 +48,10 @@ pub struct Judge {
 }
 
 impl Drill {
-    /// Makes everything ready as for a script, but the writer.
+    /// Makes everything ready as for a script, but the writer. Shots are of the first kind that the options name.
     pub fn new(options: &Options) -> Result<Drill, Error> {
         let prepared = prepare(options)?;
+        let flags = options.kinds.first().map_or(0, |kind| kind.flags());
         let engine = &prepared.engine;
         let mut freeze =
             if options.freeze { Freeze::attach(engine)? } else { Freeze::alone("it was asked for") };
@@ -62,7 +63,7 @@ impl Drill {
         freeze.rehearse(engine, &cpus(engine)?, wakers.slow.clone())?;
         engine::put_request(
             engine.map("lkd_request")?,
-            &Request { site: Site::UserSpace as u32, ..Request::default() },
+            &Request { flags, site: Site::UserSpace as u32, ..Request::default() },
         )?;
         let shot = engine.map_memory("lkd_shot", size_of::<lkd_dump::Shot>())?;
         let cpus = cpus(engine)?;
@@ -119,7 +120,7 @@ impl Drill {
     /// The slot of each page that was copied. A page's first copy counts.
     fn slots(&self) -> Result<HashMap<u64, u64>, Error> {
         let mut slots = HashMap::new();
-        for lane in &self.prepared.engine.ctl()?.lanes {
+        for lane in self.prepared.engine.ctl()?.kept_lanes() {
             for place in get(&lane.base)..get(&lane.base) + lane.begun() {
                 let word = self.list.word(place as usize * 8).map_or(0, get);
                 if let (pfn, Copied::Slot(slot)) = entry(word) {

@@ -52,6 +52,10 @@ pub struct Sizes {
     pub lanes: [u64; LANES],
     /// CPUs that may exist.
     pub cpus: u32,
+    /// Words of the marks; 0: no kind needs them.
+    pub marks: u64,
+    /// The bits of the kinds that may be asked for.
+    pub kinds: u32,
 }
 
 /// Programs that were loaded, their maps, and the maps' memory.
@@ -224,8 +228,16 @@ fn try_load(
             "lkd_units" | "lkd_classes" => map.set_max_entries(entries(units as u64)?)?,
             "lkd_list" => map.set_max_entries(entries(sizes.lanes.iter().sum())?)?,
             "lkd_pages" => map.set_max_entries(entries(sizes.slots.div_ceil(BATCH))?)?,
+            "lkd_marks" => map.set_max_entries(entries(sizes.marks)?)?,
             "lkd_cpus" => map.set_max_entries(entries(sizes.cpus.into())?)?,
             _ => {}
+        }
+        if name.ends_with(".rodata") {
+            // the programs' only constant: what the verifier may leave out
+            let value = map.initial_value_mut().filter(|value| value.len() == 4);
+            let value = value.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+            value.copy_from_slice(&sizes.kinds.to_ne_bytes());
+            continue;
         }
         if let Some((over, names)) = over
             && (names.is_empty() || names.contains(&name.as_str()))

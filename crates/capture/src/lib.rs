@@ -4,7 +4,7 @@
 //!
 //! - [`doctor`]: what this machine must have, and how to get it
 //! - [`options`] and [`arm`]: everything that could fail, done before the probe; gives [`Armed`]
-//!   - [`prepare`]: sizes, programs, maps; [`first`] what will be copied before all else
+//!   - [`prepare`]: programs, maps; [`room`] how large; [`first`] what will be copied before all else
 //!   - [`ram`] which page frames are memory, [`live`] where they appear, [`pass`] one classification from outside
 //!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`ctl`] what is shared with them, [`peek`] kernel memory read
 //!   - [`freeze`] what stops CPUs, [`wakers`] a thread on each that makes it come, [`cpus`] who came
@@ -44,6 +44,7 @@ pub mod progress;
 pub mod ram;
 mod registers;
 mod report;
+mod room;
 mod source;
 mod sys;
 mod taken;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lkd_dump::Format;
+use lkd_dump::{Format, Kind};
 
 use crate::engine::TriggerProg;
 
@@ -29,6 +29,8 @@ pub struct Options {
     pub component: String,
     /// The dump's format.
     pub format: Format,
+    /// The kinds of dump that may be asked for.
+    pub kinds: Vec<Kind>,
     /// The longest that a thread may be held, in nanoseconds.
     pub max_pause_ns: u64,
     /// Bytes of the buffer into which pages are copied while the thread is held. `None`: what the kernel's pages need, at
@@ -68,6 +70,7 @@ impl Default for Options {
             root: PathBuf::from(DEFAULT_ROOT),
             component: "DTRACE".into(),
             format: Format::default(),
+            kinds: vec![Kind::Kernel],
             max_pause_ns: 500_000_000,
             buffer_bytes: None,
             programs: vec![TriggerProg::RawTp],

@@ -4,23 +4,22 @@
 
 use std::fs;
 
-use lkd_dump::{Kind, PageClass};
+use lkd_dump::PageClass;
 use lkd_kernel::symbols::Symbols;
+use lkd_kernel::vmcoreinfo::VmcoreInfo;
 
 use crate::cpus::Cpus;
-use crate::ctl::{CpuSlot, LANES, MOST_SLOTS, UNIT_PAGES, get, set};
-use crate::engine::{self, Engine, Sizes};
+use crate::ctl::{CpuSlot, UNIT_PAGES, get, set};
+use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::live::{Live, frames_of_mapping};
 use crate::options::{Options, Work};
 use crate::pass::{classify_rest, copy_rest};
+use crate::room::{self, Known, Room};
 use crate::{doctor, first, target};
 
 /// Rounds of looks that a wait may take, for every half second that it may last; each round has 2^20.
 const SPINS: u64 = 64;
-
-/// Slots for CPUs that do not exist, so that a test may wait for one.
-const SPARE: u32 = 1;
 
 /// An engine that is ready to be armed.
 #[derive(Debug)]
@@ -44,26 +43,25 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     let free = if options.work == Work::Dump { target::prepare(&options.root)? } else { u64::MAX };
     let (live, survey) = Live::find()?;
     live.settle(&survey)?;
-    set(&survey.ctl()?.classes_kept, classes_kept(Kind::Kernel));
     classify_rest(survey.ctl()?, || survey.run("lkd_classify"))?;
     let found = survey.ctl()?.found();
 
     // Without symbols a dump knows less; that is no reason to have none.
     let symbols = fs::read("/proc/kallsyms").ok().and_then(|text| Symbols::parse(&text).ok());
-    let mut warnings = Vec::new();
     let first = match &symbols {
         Some(symbols) if options.work >= Work::Copy => first::pages(&live, &survey, symbols),
         _ => Vec::new(),
     };
-    let (sizes, needed) = sizes(options, &live, &found, first.len() as u64, &mut warnings)?;
+    let known = Known { live: &live, found: &found, first: first.len() as u64, available: available()? };
+    let Room { sizes, pages, warnings } = Room::new(options, &known)?;
     // What is written is compressed, seldom to less than a fourth.
-    if free < needed.saturating_mul(4096) / 4 {
+    if free < pages.saturating_mul(4096) / 4 {
         return Err(Error::refused(
             format!(
                 "{} has {} MB free, a dump of this kernel needs about {} MB",
                 options.root.display(),
                 free >> 20,
-                needed >> 9
+                pages >> 9
             ),
             "make room, or name another directory",
         ));
@@ -72,7 +70,7 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     drop(survey);
     live.settle(&engine)?;
     let ctl = engine.ctl()?;
-    set(&ctl.classes_kept, classes_kept(Kind::Kernel));
+    room::settle(ctl, &sizes);
     set(&ctl.slots, sizes.slots);
     set(&ctl.max_pause_ns, options.max_pause_ns);
     set(&ctl.quorum_ns, options.max_pause_ns / 10);
@@ -80,15 +78,14 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     set(&ctl.spins, options.max_pause_ns.div_ceil(500_000_000) * SPINS);
     set(&ctl.copy, u64::from(options.work >= Work::Copy));
     set(&ctl.emit, 1);
+    set(&ctl.marks, sizes.marks);
+    let info = VmcoreInfo::parse(&live.vmcoreinfo);
+    let five = info.number("pgtable_l5_enabled").is_ok_and(|enabled| enabled == 1);
+    set(&ctl.levels, if five { 5 } else { 4 });
+    set(&ctl.sme_mask, info.number("sme_mask").unwrap_or(0) as u64);
     if let Some(entry) = symbols.as_ref().and_then(entry_code) {
         set(&ctl.entry_first, entry.start);
         set(&ctl.entry_end, entry.end);
-    }
-    let mut base = 0;
-    for (lane, room) in ctl.lanes.iter().zip(sizes.lanes) {
-        set(&lane.base, base);
-        set(&lane.room, room);
-        base += room;
     }
     mark_own(&engine, &live)?;
     let prepared = Prepared { engine, live, first, warnings, found };
@@ -115,6 +112,7 @@ impl Prepared {
     pub fn reset(&self, sequence: u64) -> Result<(), Error> {
         let ctl = self.engine.ctl()?;
         ctl.reset_pass();
+        clear_marks(&self.engine)?;
         list_first(&self.engine, &self.first)?;
         set(&ctl.sequence, sequence);
         Ok(())
@@ -133,67 +131,6 @@ fn entry_code(symbols: &Symbols) -> Option<std::ops::Range<u64>> {
     Some(address("__entry_text_start")?..address("__entry_text_end")?)
 }
 
-/// The classes that a kind keeps, as the engine's mask.
-fn classes_kept(kind: Kind) -> u64 {
-    PageClass::ALL
-        .into_iter()
-        .filter(|class| kind.keeps(*class))
-        .fold(0, |mask, class| mask | 1 << class as u8)
-}
-
-/// The maps' sizes, and the pages that a dump will have.
-fn sizes(
-    options: &Options,
-    live: &Live,
-    found: &[u64; 16],
-    first: u64,
-    warnings: &mut Vec<String>,
-) -> Result<(Sizes, u64), Error> {
-    let of = |class: PageClass| found.get(class as usize).copied().unwrap_or(0);
-    let image = live.ram.image.end.saturating_sub(live.ram.image.start);
-    let must = of(PageClass::Slab) + of(PageClass::PageTable) + of(PageClass::OtherKernel) + image;
-    let reserved = of(PageClass::Reserved);
-    let unreferenced = of(PageClass::RefcountZero);
-    // The image's pages are reserved ones, copied with those that must be.
-    let kept = must - image + reserved + unreferenced;
-    // The kernel may have grown by the time of the probe; what the list has no room for is found again by its class.
-    let first = first + first::ROOM_FOR_TASK;
-    let lanes: [u64; LANES] =
-        [first, must + must / 2 + 65536, reserved + 4096, unreferenced * 2 + 65536, 0, 0, 0, 0];
-    let wanted = kept + kept / 8 + 1024 + first;
-    let available = available()?;
-    let slots = match options.buffer_bytes {
-        Some(bytes) if bytes > available => {
-            return Err(Error::refused(
-                format!(
-                    "a buffer of {} MB is more than the {} MB of memory available",
-                    bytes >> 20,
-                    available >> 20
-                ),
-                "give it less (lkdbuf)",
-            ));
-        }
-        Some(bytes) => bytes / 4096,
-        None => {
-            let most = available / 8 / 4096;
-            if kept > most {
-                warnings.push(format!(
-                    "the buffer has {} MB (an eighth of the memory available), the kernel {} MB: the rest will be read after the thread went on",
-                    most >> 8,
-                    kept >> 8
-                ));
-            }
-            wanted.min(most)
-        }
-    };
-    if slots < 16 {
-        return Err(Error::refused("the buffer is too small for any page", "give it more memory (lkdbuf)"));
-    }
-    // A test run copies nothing, and its buffer needs no memory.
-    let slots = if options.work >= Work::Copy { slots.min(MOST_SLOTS) } else { 16 };
-    Ok((Sizes { slots, lanes, cpus: live.cpu_slots + SPARE }, kept))
-}
-
 /// Fills the lane that is copied before classification.
 fn list_first(engine: &Engine, first: &[u64]) -> Result<(), Error> {
     let [lane, ..] = &engine.ctl()?.lanes;
@@ -204,6 +141,21 @@ fn list_first(engine: &Engine, first: &[u64]) -> Result<(), Error> {
     }
     set(&lane.wanted, first.len() as u64);
     Ok(())
+}
+
+/// Forgets which pages were listed.
+fn clear_marks(engine: &Engine) -> Result<(), Error> {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let len = engine.sizes.marks as usize * 8;
+    if len == 0 {
+        return Ok(());
+    }
+    let marks = engine.map_memory("lkd_marks", len)?;
+    if (0..marks.len()).step_by(ZEROS.len()).all(|at| marks.write(at, &ZEROS)) {
+        Ok(())
+    } else {
+        Err(Error::Machine("the map of marks is shorter than it was made".into()))
+    }
 }
 
 /// Bytes of memory that could be had.
@@ -226,6 +178,7 @@ fn mark_own(engine: &Engine, live: &Live) -> Result<(), Error> {
         ("lkd_list", list),
         ("lkd_classes", engine.units * UNIT_PAGES as usize),
         ("lkd_bounce", crate::ctl::PEEKS * 4096),
+        ("lkd_marks", engine.sizes.marks as usize * 8),
         ("lkd_cpus", engine.sizes.cpus as usize * size_of::<CpuSlot>()),
         ("lkd_stack", crate::ctl::STACK_BYTES),
     ];

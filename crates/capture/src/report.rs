@@ -45,7 +45,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         comm: shot.comm(),
         kind: shot.flags,
     });
-    let begun = begun(&writer.ctl()?.lanes);
+    let begun = begun(writer.ctl()?);
     let drained_ns = writer.finish_capture()?;
     // Not before: what is copied late should be copied soon.
     crate::sys::stand_back();
@@ -73,7 +73,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     let Writer { control, list, classes, pages, peeker, units, live, format, socket, .. } = &mut *writer;
     let ctl =
         control.ctl().ok_or_else(|| Error::Machine("the engine's control block is too short".into()))?;
-    let unlisted = Unlisted { classes, units, kept: get(&ctl.classes_kept) };
+    let unlisted = Unlisted { classes, units, kept: get(&ctl.classes_listed) };
     let unlisted = (get(&ctl.overflow) > 0).then_some(&unlisted);
     let held = Held {
         ctl,
@@ -194,7 +194,7 @@ fn meta(writer: &Writer, shot: &Shot, cpus: &[CpuState]) -> Result<Meta, Error> 
             secs: shot.realtime_ns / 1_000_000_000,
             micros: (shot.realtime_ns / 1000 % 1_000_000) as u32,
         },
-        kind: Kind::Kernel,
+        kind: Kind::from_flags(u64::from(shot.flags)).unwrap_or(Kind::Kernel),
         incomplete: false,
         phys_base: live.phys_base,
         cpus: cpus.len().max(1) as u32,

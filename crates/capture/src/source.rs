@@ -23,9 +23,9 @@ struct Wanted {
     late: bool,
 }
 
-/// How far the trigger came in each lane.
-pub fn begun(lanes: &[Lane]) -> Vec<u64> {
-    lanes.iter().map(Lane::begun).collect()
+/// How far the trigger came in each lane that this shot copies.
+pub fn begun(ctl: &Ctl) -> Vec<u64> {
+    ctl.kept_lanes().map(Lane::begun).collect()
 }
 
 /// Pages that no list names although their class is wanted.
@@ -81,7 +81,7 @@ impl<'a> Captured<'a> {
     /// Reads the list of what is held; `peeker` reads what is left.
     pub fn new(held: &Held<'a>, peeker: &'a mut Peeker, shot: Shot) -> Result<Captured<'a>, SourceError> {
         let mut wanted = Vec::new();
-        for (lane, begun) in held.ctl.lanes.iter().zip(held.begun) {
+        for (lane, begun) in held.ctl.kept_lanes().zip(held.begun) {
             for place in 0..lane.listed() {
                 let mut word = [0; 8];
                 if !held.list.read((get(&lane.base) + place) as usize * 8, &mut word) {

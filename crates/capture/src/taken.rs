@@ -4,7 +4,7 @@ use lkd_dump::shot::{cpu_flags, status};
 use lkd_dump::{CpuState, PageClass, Shot};
 
 use crate::cpus::Cpus;
-use crate::ctl::{Ctl, get};
+use crate::ctl::{Ctl, Lane, Lanes, get};
 use crate::error::Error;
 use crate::sys::Mapping;
 use crate::verdict;
@@ -59,9 +59,11 @@ pub fn read_shot(memory: &Mapping, ctl: &Ctl) -> Result<Shot, Error> {
     }
     let mut shot = Shot::parse(&bytes).map_err(|error| Error::Machine(error.to_string()))?;
     shot.pages.found = ctl.found();
-    let kept = |class: &PageClass| get(&ctl.classes_kept) >> *class as u8 & 1 == 1;
+    let kept = |class: &PageClass| get(&ctl.classes_listed) >> *class as u8 & 1 == 1;
     let found = |class: PageClass| shot.pages.found.get(class as usize).copied().unwrap_or(0);
-    shot.pages.kept = PageClass::ALL.into_iter().filter(kept).map(found).sum();
+    let picked = ctl.lanes.get(Lanes::Mini as usize).map_or(0, Lane::listed);
+    shot.pages.kept =
+        if ctl.by_class() { PageClass::ALL.into_iter().filter(kept).map(found).sum() } else { picked };
     // the first lane's pages stand in the others too
     let [first, ..] = &ctl.lanes;
     shot.pages.frozen = get(&ctl.copied).saturating_sub(first.begun());

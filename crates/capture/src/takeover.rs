@@ -263,7 +263,9 @@ impl Writer {
         let run = |program: &OwnedFd, doing: &str| {
             sys::run_program(program.as_fd()).map_err(|error| Error::io(doing.to_owned(), error))
         };
-        crate::pass::classify_rest(ctl, || run(&self.classify, "classifying the rest"))?;
+        if ctl.by_class() {
+            crate::pass::classify_rest(ctl, || run(&self.classify, "classifying the rest"))?;
+        }
         let from = crate::pass::now_ns();
         if get(&ctl.copy) == 1 {
             crate::pass::copy_rest(ctl, || run(&self.copy, "copying the rest"))?;

@@ -3,6 +3,7 @@
 use lkd_capture::drill::{Drill, Judge};
 use lkd_capture::invariants::{Finding, Planted};
 use lkd_capture::{Options, Taken, Work};
+use lkd_dump::Kind;
 use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub struct Asked {
     pub times: u32,
     pub work: Work,
+    pub kind: Kind,
     pub max_pause: Duration,
     /// Between two freezes, so that the machine gets something done.
     pub rest: Duration,
@@ -31,6 +33,7 @@ pub struct Asked {
 pub fn run(asked: Asked) -> Result<(String, bool), String> {
     let options = Options {
         work: asked.work,
+        kinds: vec![asked.kind],
         buffer_bytes: asked.buffer,
         max_pause_ns: u64::try_from(asked.max_pause.as_nanos()).unwrap_or(u64::MAX),
         ..Options::default()

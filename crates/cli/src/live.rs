@@ -6,7 +6,8 @@ use crate::output::Output;
 use crate::signals;
 use lkd_capture::{Armed, Event, Options as Capture, ProbeName, TriggerProg};
 use lkd_dlang::options::{Opt, Options};
-use lkd_dlang::program::{ActionKind, Program, Stmt};
+use lkd_dlang::program::{ActionKind, ExprKind, Program, Stmt};
+use lkd_dump::Kind;
 use lkd_kernel::probes::{Catalog, ProbeId};
 use lkd_trace::bind::{self, Binding};
 use lkd_trace::facts::Facts;
@@ -38,7 +39,8 @@ impl LiveDump {
         facts: &Facts,
         inputs: &[Input],
     ) -> Result<Option<LiveDump>, String> {
-        if !program.clauses.iter().flat_map(|c| &c.stmts).any(is_lkd) {
+        let asked = kinds(program);
+        if asked.is_empty() {
             return Ok(None);
         }
         let kinds = bind::trigger_kinds(&binding.bound, program, facts);
@@ -50,6 +52,7 @@ impl LiveDump {
             name: p.name.into(),
         });
         let mut options = capture_options(&program.options)?;
+        options.kinds = asked;
         options.programs = kinds.iter().copied().map(trigger).collect();
         options.probes = names.collect();
         options.script = inputs.iter().map(Input::spoken).collect::<Vec<_>>().join(", ");
@@ -129,8 +132,20 @@ impl LiveDump {
     }
 }
 
-fn is_lkd(stmt: &Stmt) -> bool {
-    matches!(stmt, Stmt::Action(a) if matches!(a.kind, ActionKind::Lkd(_)))
+/// The kinds of dump that the script may ask for, each once; an argument that only the run can know may be any.
+fn kinds(program: &Program) -> Vec<Kind> {
+    let mut kinds: Vec<Kind> = Vec::new();
+    for stmt in program.clauses.iter().flat_map(|clause| &clause.stmts) {
+        let Stmt::Action(action) = stmt else { continue };
+        let ActionKind::Lkd(flags) = &action.kind else { continue };
+        match flags.kind {
+            ExprKind::Int(flags) => kinds.extend(Kind::from_flags(flags)),
+            _ => kinds.extend(Kind::ALL),
+        }
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
 }
 
 fn capture_options(options: &Options) -> Result<Capture, String> {

@@ -12,6 +12,9 @@ use crate::format::Format;
 use crate::options::Options;
 use crate::span::Span;
 
+/// The arguments of `lkd()` that mean something: 0 the kernel, 1 users too, 2 a minidump, 4 virtual machines too, 5 all.
+pub const LKD_FLAGS: [u32; 5] = [0, 1, 2, 4, 5];
+
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// In the order in which they run; the index is the clause's id everywhere (records, shots, listings).

@@ -9,15 +9,13 @@ use crate::env::Place;
 use crate::error::What;
 use crate::insn::*;
 use crate::record::*;
-use lkd_dlang::program::{Action, ActionKind, Clause, Expr, Stmt, Ty};
+use lkd_dlang::program::{Action, ActionKind, Clause, Expr, LKD_FLAGS, Stmt, Ty};
 
 /// `BPF_RB_NO_WAKEUP`: the consumer polls.
 const NO_WAKEUP: u64 = 1;
 /// `BPF_RB_FORCE_WAKEUP`: it should look at once.
 const FORCE_WAKEUP: u64 = 2;
 const SIGSTOP: u64 = 19;
-/// Values of lkd()'s flags that the capture engine can serve.
-const LKD_FLAGS: [i32; 1] = [0];
 
 impl Gen<'_> {
     /// r8 = room for the clause's record, header filled; no room: the clause does not run.
@@ -183,7 +181,7 @@ impl Gen<'_> {
                 let r = self.value(e)?;
                 let (good, bad) = (self.asm.label(), self.asm.label());
                 for flags in LKD_FLAGS {
-                    self.asm.jump(Cond::Eq, false, r, flags, good);
+                    self.asm.jump(Cond::Eq, false, r, flags as i32, good);
                 }
                 self.asm.goto(bad);
                 self.asm.bind(good);

@@ -4,15 +4,12 @@ use crate::ast::{self, ExprKind as A};
 use crate::diag::{Diag, Tag};
 use crate::names::{Act, Row, Unbuilt, What};
 use crate::options::Opt;
-use crate::program::{Action, ActionKind, Expr, Stmt};
+use crate::program::{Action, ActionKind, Expr, LKD_FLAGS, Stmt};
 use crate::span::Span;
 use crate::types::Kind;
 
 use super::value::{Val, const_of, int_const};
 use super::{Checker, R};
-
-/// The flag combinations of `lkd()` that mean something.
-const LKD_FLAGS: [u64; 5] = [0, 1, 2, 4, 5];
 
 /// Most frames of a stack, as in the kernel's own `PERF_MAX_STACK_DEPTH`.
 const MAX_FRAMES: u64 = 127;
@@ -135,16 +132,13 @@ impl Checker<'_> {
         let Some(flags) = flags else {
             return Ok(ActionKind::Lkd(int_const(0, super::value::ty_of_int(self.u32_type()), span)));
         };
-        if let Some(n) = const_of(&flags.e).filter(|n| !LKD_FLAGS.contains(n)) {
+        if let Some(n) = const_of(&flags.e).filter(|n| !LKD_FLAGS.iter().any(|known| u64::from(*known) == *n))
+        {
             let text = format!("lkd( ) has no flags {n:#x}: they are 0, 1, 2, 4 or 5");
             let diag = Diag::new(Tag::LkdFlags, flags.e.span, text).note(
                 "0: kernel memory; 1: user memory too; 2: a small dump; 4: the hypervisor's too; 5: 1 and 4",
             );
             return Err(self.report(diag));
-        }
-        if let Some(n) = const_of(&flags.e).filter(|n| *n != 0) {
-            let text = format!("lkd( ) with flags {n:#x} is not built yet: lkd(0) dumps the kernel's memory");
-            return Err(self.report(Diag::new(Tag::Unbuilt, flags.e.span, text)));
         }
         Ok(ActionKind::Lkd(flags.e))
     }

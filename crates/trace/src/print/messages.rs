@@ -49,7 +49,7 @@ impl Drops {
             DropKind::Scratch => ("DTRACEDROP_SCRATCH", "drop", " for want of scratch space"),
             DropKind::Recursion => ("DTRACEDROP_RECURSION", "drop", " of firings inside another firing"),
             DropKind::LkdBadFlags => {
-                ("DTRACEDROP_LKDFLAGS", "lkd() call", " refused: no flags but 0 are built yet")
+                ("DTRACEDROP_LKDFLAGS", "lkd() call", " refused: its argument is none of 0, 1, 2, 4 and 5")
             }
             DropKind::LkdUnarmed => ("DTRACEDROP_LKDUNARMED", "lkd() call", " lost: no capture engine"),
         };

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use lkd_capture::Work;
 use lkd_cli::{doctor, freezes, invariants, verify};
+use lkd_dump::Kind;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::exit;
@@ -46,6 +47,9 @@ enum Selftest {
         /// How far each goes: stop, classify or copy (into memory, where nobody looks)
         #[arg(long, default_value = "stop", value_parser = work)]
         work: Work,
+        /// The kind: kernel, user, mini, hypervisor or all
+        #[arg(long = "type", default_value = "kernel", value_parser = kind)]
+        kind: Kind,
         /// The longest pause, in milliseconds
         #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=10_000))]
         max_pause: u64,
@@ -84,6 +88,13 @@ fn work(word: &str) -> Result<Work, String> {
     }
 }
 
+fn kind(word: &str) -> Result<Kind, String> {
+    Kind::from_name(word).ok_or_else(|| {
+        let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("it is one of {}", names.join(", "))
+    })
+}
+
 fn main() {
     if std::env::args_os().nth(1).is_some_and(|a| a == lkd_capture::writer::ARG) {
         exit(lkd_capture::writer::main());
@@ -108,11 +119,12 @@ fn main() {
                 exit(1)
             }
         },
-        Command::Selftest(Selftest::Freeze { times, work, max_pause, rest, buffer, judge }) => {
+        Command::Selftest(Selftest::Freeze { times, work, kind, max_pause, rest, buffer, judge }) => {
             let ms = std::time::Duration::from_millis;
             let asked = freezes::Asked {
                 times,
                 work: if judge.is_some() { Work::Copy } else { work },
+                kind,
                 max_pause: ms(max_pause),
                 rest: ms(rest),
                 buffer: buffer.map(|megabytes| megabytes << 20),
