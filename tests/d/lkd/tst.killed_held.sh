@@ -13,7 +13,7 @@ kernel_time() {
 # The window is a part of a second: a few attempts. Each must leave a whole dump, wherever its kill falls.
 for attempt in 1 2 3 4 5; do
 	rm -rf reports/*
-	dtrace -q -w -x lkdpath=$T/reports -x lkdformat=kdump-zlib -x lkdmaxpause=2s -n 'BEGIN { printf("begin\n"); } syscall::lseek:return /arg0 == 0xc0000001/ { n++; } syscall::lseek:return /arg0 == 0xc0000001 && n == 20/ { lkd(0); }' > out 2> err &
+	dtrace -q -w -x lkdpath=$T/reports -x lkdformat=kdump-zlib -x lkdmaxpause=2s -x lkdbuf=256m -n 'BEGIN { printf("begin\n"); } syscall::lseek:return /arg0 == 0xc0000001/ { n++; } syscall::lseek:return /arg0 == 0xc0000001 && n == 20/ { lkd(0); }' > out 2> err &
 	pid=$!
 	until_so holds begin out || { cat err; exit 1; }
 	seeker 30 &

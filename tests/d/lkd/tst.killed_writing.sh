@@ -4,7 +4,7 @@
 # @timeout: 600
 . "$DIR/common.sh"
 mkdir -m 700 reports
-dtrace -q -w -x lkdpath=$T/reports -x lkdformat=kdump-zlib -n 'BEGIN { printf("begin\n"); } syscall::lseek:return /arg0 == 0xc0000001/ { lkd(0); exit(0); }' > out 2> err &
+dtrace -q -w -x lkdpath=$T/reports -x lkdformat=kdump-zlib -x lkdmaxpause=5s -x lkdbuf=256m -n 'BEGIN { printf("begin\n"); } syscall::lseek:return /arg0 == 0xc0000001/ { lkd(0); exit(0); }' > out 2> err &
 pid=$!
 until_so holds begin out || { cat err; exit 1; }
 seeker 1 || exit 1

@@ -4,7 +4,7 @@
 # @timeout: 600
 . "$DIR/common.sh"
 mkdir -m 700 reports
-dtrace -q -w -x lkdpath=$T/reports -c 'seeker 1' -n 'syscall::lseek:return /pid == $target && arg0 == 0xc0000001/ { lkd(0); }' || exit 1
+dtrace -q -w -x lkdpath=$T/reports -x lkdmaxpause=5s -x lkdbuf=256m -c 'seeker 1' -n 'syscall::lseek:return /pid == $target && arg0 == 0xc0000001/ { lkd(0); }' || exit 1
 dump=$(echo reports/DTRACE-*/vmcore)
 numbers() { sed 's/0x[0-9a-f]*/N/g; s/[0-9][0-9]*/N/g'; }
 

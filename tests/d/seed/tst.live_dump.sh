@@ -4,8 +4,9 @@
 # @trigger: seeker
 # @timeout: 300
 rm -rf /var/lib/lkd/LiveKernelReports
+# An emulated machine is slow: with half a second the rest would be read when the script has gone on, and be torn.
 cd "$DIR/../../seed" || exit 1
-dtrace -s livedumpstatuscheck.d || exit 1
+dtrace -x lkdmaxpause=5s -x lkdbuf=256m -s livedumpstatuscheck.d || exit 1
 # The writer is a process of its own: the report appears by one rename when it is whole.
 for try in $(seq 1 1200); do
 	dump=$(echo /var/lib/lkd/LiveKernelReports/DTRACE-*/vmcore)
