@@ -25,6 +25,8 @@ pub struct ProbeName {
 pub struct Options {
     /// The directory that gets a directory per report.
     pub root: PathBuf,
+    /// The dump's name in `root`, which must not be there yet; `None`: a report is made, a directory named by its time.
+    pub file: Option<String>,
     /// The first part of the report's name.
     pub component: String,
     /// The dump's format.
@@ -68,6 +70,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             root: PathBuf::from(DEFAULT_ROOT),
+            file: None,
             component: "DTRACE".into(),
             format: Format::default(),
             kinds: vec![Kind::Kernel],

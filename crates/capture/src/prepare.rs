@@ -41,6 +41,14 @@ pub struct Prepared {
 pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     doctor::require()?;
     let free = if options.work == Work::Dump { target::prepare(&options.root)? } else { u64::MAX };
+    if let Some(there) =
+        options.file.as_ref().map(|name| options.root.join(name)).filter(|path| path.exists())
+    {
+        return Err(Error::refused(
+            format!("{} is there already", there.display()),
+            "a dump replaces nothing: name another file, or remove this one",
+        ));
+    }
     let (live, survey) = Live::find()?;
     live.settle(&survey)?;
     classify_rest(survey.ctl()?, || survey.run("lkd_classify"))?;

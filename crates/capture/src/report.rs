@@ -61,8 +61,12 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         own.flags |= if shot.probe_regs_valid == Regs::ALL_VALID { cpu_flags::REGS } else { 0 };
     }
 
-    let report = Report::begin(&writer.root, &writer.component, shot.realtime_ns)
-        .map_err(|error| Error::io(format!("making a report in {}", writer.root.display()), error))?;
+    let report = match &writer.file {
+        Some(name) => Report::begin_file(&writer.root, name),
+        None => Report::begin(&writer.root, &writer.component, shot.realtime_ns),
+    };
+    let report =
+        report.map_err(|error| Error::io(format!("making a report in {}", writer.root.display()), error))?;
     let path = report.path();
     let failed = |error| Error::io(format!("writing {}", path.display()), error);
     let mut file = report.create().map_err(failed)?;

@@ -65,7 +65,7 @@ impl Room {
                         bytes >> 20,
                         known.available >> 20
                     ),
-                    "give it less (lkdbuf)",
+                    "give it less (-x lkdbuf, --buffer)",
                 ));
             }
             Some(bytes) => bytes / 4096,
@@ -85,7 +85,7 @@ impl Room {
         if slots < 16 {
             return Err(Error::refused(
                 "the buffer is too small for any page",
-                "give it more memory (lkdbuf)",
+                "give it more memory (-x lkdbuf, --buffer)",
             ));
         }
         // A test run copies nothing, and its buffer needs no memory.

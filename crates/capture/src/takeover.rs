@@ -65,6 +65,7 @@ pub fn handover<'a>(
         fds.push(fd);
     }
     text.put("root", std::os::unix::ffi::OsStrExt::as_bytes(options.root.as_os_str()));
+    text.put("file", options.file.as_deref().unwrap_or_default());
     text.put("component", options.component.as_bytes());
     text.put("format", options.format.name());
     text.put("script", options.script.as_bytes());
@@ -115,6 +116,8 @@ pub struct Writer {
     pub units: Vec<Unit>,
     pub live: Live,
     pub root: PathBuf,
+    /// The dump's name in `root`; `None`: a report of this component.
+    pub file: Option<String>,
     pub component: String,
     pub format: Format,
     pub script: String,
@@ -182,6 +185,7 @@ impl Writer {
             root: PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(
                 text.get("root").map_err(broken)?.to_vec(),
             )),
+            file: Some(text.text("file").map_err(broken)?.to_owned()).filter(|name| !name.is_empty()),
             component: text.text("component").map_err(broken)?.to_owned(),
             format: text.value("format").map_err(broken)?,
             script: String::from_utf8_lossy(text.get("script").map_err(broken)?).into_owned(),

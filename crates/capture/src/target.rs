@@ -96,6 +96,8 @@ pub struct Report {
     root: PathBuf,
     name: String,
     hidden: PathBuf,
+    /// The dump's own name is `name`, without a directory of its own.
+    bare: bool,
     /// The directory, locked from before it holds a file until after it has its name.
     lock: File,
     published: bool,
@@ -115,13 +117,23 @@ impl Report {
                 Ok(()) => {
                     let lock = File::open(&hidden)?;
                     rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
-                    return Ok(Report { root: root.to_owned(), name, hidden, lock, published: false });
+                    let root = root.to_owned();
+                    return Ok(Report { root, name, hidden, bare: false, lock, published: false });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Begins a dump that will be the file `name` in `root`.
+    pub fn begin_file(root: &Path, name: &str) -> io::Result<Report> {
+        let hidden = root.join(format!(".{name}.incomplete"));
+        DirBuilder::new().mode(0o700).create(&hidden)?;
+        let lock = File::open(&hidden)?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Report { root: root.to_owned(), name: name.into(), hidden, bare: true, lock, published: false })
     }
 
     /// Makes the dump's file, readable by its owner alone.
@@ -131,7 +143,8 @@ impl Report {
 
     /// Where the dump will be.
     pub fn path(&self) -> PathBuf {
-        self.root.join(&self.name).join("vmcore")
+        let path = self.root.join(&self.name);
+        if self.bare { path } else { path.join("vmcore") }
     }
 
     /// Makes the report visible: file and directory on disk first, then one rename.
@@ -139,14 +152,18 @@ impl Report {
         file.sync()?;
         self.lock.sync_all()?;
         let root = File::open(&self.root)?;
+        let finished = if self.bare { self.hidden.join("vmcore") } else { self.hidden.clone() };
         rustix::fs::renameat_with(
             rustix::fs::CWD,
-            &self.hidden,
+            &finished,
             rustix::fs::CWD,
             self.root.join(&self.name),
             rustix::fs::RenameFlags::NOREPLACE,
         )?;
         self.published = true;
+        if self.bare {
+            fs::remove_dir(&self.hidden)?;
+        }
         root.sync_all()?;
         Ok(self.path())
     }
@@ -206,6 +223,21 @@ mod tests {
         assert_eq!(second.path(), root.join("DTRACE-19700101-000000-2/vmcore"));
         drop(second);
         assert_eq!(seen(&root), 1);
+        fs::remove_dir_all(&root)
+    }
+
+    #[test]
+    fn a_bare_file_replaces_nothing() -> io::Result<()> {
+        let root = std::env::temp_dir().join(format!("lkd-bare-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&root)?;
+        let report = Report::begin_file(&root, "core")?;
+        let file = report.create()?;
+        assert!(Report::begin_file(&root, "core").is_err(), "two write the same dump");
+        assert_eq!(report.publish(file)?, root.join("core"));
+        let second = Report::begin_file(&root, "core")?;
+        let file = second.create()?;
+        assert!(second.publish(file).is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists));
+        assert_eq!(fs::read_dir(&root)?.count(), 1);
         fs::remove_dir_all(&root)
     }
 

@@ -7,11 +7,12 @@ use crate::signals;
 use lkd_capture::{Armed, Event, Options as Capture, ProbeName, TriggerProg};
 use lkd_dlang::options::{Opt, Options};
 use lkd_dlang::program::{ActionKind, ExprKind, Program, Stmt};
-use lkd_dump::Kind;
+use lkd_dump::{Kind, Request};
 use lkd_kernel::probes::{Catalog, ProbeId};
 use lkd_trace::bind::{self, Binding};
 use lkd_trace::facts::Facts;
 use lkd_trace::session::{LkdFds, ProgramType};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Bounds of `-x lkdmaxpause`, in nanoseconds. Beyond the longest a kernel's own watchdogs would take the pause for a lockup.
@@ -21,6 +22,8 @@ const LONGEST_PAUSE: u64 = 10_000_000_000;
 /// The engine, armed for one session.
 pub struct LiveDump {
     armed: Armed,
+    /// Where the dump is, when it is written.
+    written: Option<PathBuf>,
     /// A dump was asked for, and none was completed.
     failed: bool,
     /// The writer has told its last.
@@ -51,13 +54,36 @@ impl LiveDump {
             function: p.function.into(),
             name: p.name.into(),
         });
-        let mut options = capture_options(&program.options)?;
+        let mut options =
+            capture_options(&program.options).map_err(|e| format!("-x {}: {}", e.name, e.why))?;
         options.kinds = asked;
         options.programs = kinds.iter().copied().map(trigger).collect();
         options.probes = names.collect();
         options.script = inputs.iter().map(Input::spoken).collect::<Vec<_>>().join(", ");
-        let armed = lkd_capture::arm(&options).map_err(|e| e.to_string())?;
-        Ok(Some(LiveDump { armed, failed: false, ended: false }))
+        LiveDump::of(&options).map(Some)
+    }
+
+    /// An engine that is armed as told.
+    ///
+    /// # Errors
+    /// A sentence: what is missing and what to do.
+    pub fn of(options: &Capture) -> Result<LiveDump, String> {
+        let armed = lkd_capture::arm(options).map_err(|e| e.to_string())?;
+        Ok(LiveDump { armed, written: None, failed: false, ended: false })
+    }
+
+    /// Takes the shot here and now, in this thread.
+    ///
+    /// # Errors
+    /// A sentence: why the kernel did not run the trigger, or that it took no shot.
+    pub fn take(&self, request: &Request) -> Result<(), String> {
+        self.armed.trigger_now(request).map_err(|e| e.to_string())?;
+        if self.armed.taken() { Ok(()) } else { Err("the trigger took no shot".into()) }
+    }
+
+    /// The dump, once it is written.
+    pub fn written(&self) -> Option<&Path> {
+        self.written.as_deref()
     }
 
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
@@ -85,7 +111,7 @@ impl LiveDump {
     }
 
     /// Waits until a dump that was taken is written; ^C leaves that to the writer. True unless a dump failed.
-    pub fn finish(mut self, out: &mut Output<'_>) -> bool {
+    pub fn finish(&mut self, out: &mut Output<'_>) -> bool {
         let before = signals::asked_to_stop();
         while self.armed.taken() && !self.ended {
             self.ended = !self.next(Duration::from_millis(100), out);
@@ -111,6 +137,9 @@ impl LiveDump {
                     let last = matches!(event, Event::Done { .. } | Event::Failed { .. } | Event::Gone);
                     // Done and Failed come before the writer ends; without them it was killed
                     self.failed |= matches!(event, Event::Failed { .. } | Event::Gone);
+                    if let Event::Done { path, .. } = &event {
+                        self.written = Some(path.clone());
+                    }
                     match event {
                         Event::Failed { .. } | Event::Gone => out.error(&event.line()),
                         Event::Writing { .. } => out.progress(&event.line()),
@@ -148,23 +177,36 @@ fn kinds(program: &Program) -> Vec<Kind> {
     kinds
 }
 
-fn capture_options(options: &Options) -> Result<Capture, String> {
+/// An option of the capture engine with a value that is of no use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadOption {
+    /// As `-x` spells it.
+    pub name: &'static str,
+    /// What would be right.
+    pub why: String,
+}
+
+/// The options of a script that are the capture engine's.
+///
+/// # Errors
+/// Which option, and what would be right.
+pub fn capture_options(options: &Options) -> Result<Capture, BadOption> {
     let mut capture = Capture::default();
     if let Some(path) = options.text(Opt::Lkdpath) {
         if !path.starts_with('/') {
-            return Err(format!(
-                "-x lkdpath={}: give an absolute path, such as /var/crash/live",
-                path.escape_debug()
-            ));
+            let why = format!("{}: give an absolute path, such as /var/crash/live", path.escape_debug());
+            return Err(BadOption { name: "lkdpath", why });
         }
         capture.root = path.into();
     }
     if let Some(format) = options.text(Opt::Lkdformat) {
-        capture.format = format.parse().map_err(|e| format!("-x lkdformat: {e}"))?;
+        capture.format =
+            format.parse().map_err(|e| BadOption { name: "lkdformat", why: format!("{format}: {e}") })?;
     }
     if let Some(pause) = options.number(Opt::Lkdmaxpause) {
         if !(SHORTEST_PAUSE..=LONGEST_PAUSE).contains(&pause) {
-            return Err("-x lkdmaxpause: the longest time a thread is held can be 1ms to 10s".into());
+            let why = "the longest time a thread is held can be 1ms to 10s".into();
+            return Err(BadOption { name: "lkdmaxpause", why });
         }
         capture.max_pause_ns = pause;
     }

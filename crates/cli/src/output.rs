@@ -8,6 +8,8 @@ use std::io::{self, Write};
 pub struct Output<'a> {
     data: Box<dyn Write + 'a>,
     messages: &'a mut dyn Write,
+    /// Whose messages they are.
+    program: &'static str,
     /// The messages go to a terminal, where a line can be written over.
     terminal: bool,
     progress: Progress,
@@ -34,6 +36,7 @@ impl<'a> Output<'a> {
         Output {
             data,
             messages,
+            program: "dtrace",
             terminal,
             progress: Progress::Nothing,
             quiet: false,
@@ -42,6 +45,13 @@ impl<'a> Output<'a> {
             written: 0,
             lost: None,
         }
+    }
+
+    /// Messages begin with this program's name instead of `dtrace`.
+    #[must_use]
+    pub fn of(mut self, program: &'static str) -> Output<'a> {
+        self.program = program;
+        self
     }
 
     /// `-q` and `#pragma D option quiet`: notices are no longer shown, errors are.
@@ -117,7 +127,7 @@ impl<'a> Output<'a> {
     pub fn error(&mut self, text: &str) {
         let fresh = if self.progress == Progress::Line { "\n" } else { "" };
         self.progress = Progress::Nothing;
-        let _ = writeln!(self.messages, "{fresh}dtrace: {text}");
+        let _ = writeln!(self.messages, "{fresh}{}: {text}", self.program);
     }
 
     /// How far something long has come: one line that rewrites itself on a terminal, told once elsewhere.
@@ -127,11 +137,11 @@ impl<'a> Output<'a> {
         }
         if self.terminal {
             // Without wrapping: a line that had become two would not be written over.
-            let _ = write!(self.messages, "\r\x1b[?7ldtrace: {text}\x1b[K\x1b[?7h");
+            let _ = write!(self.messages, "\r\x1b[?7l{}: {text}\x1b[K\x1b[?7h", self.program);
             let _ = self.messages.flush();
             self.progress = Progress::Line;
         } else {
-            let _ = writeln!(self.messages, "dtrace: {text}");
+            let _ = writeln!(self.messages, "{}: {text}", self.program);
             self.progress = Progress::Told;
         }
     }

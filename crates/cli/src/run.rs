@@ -222,7 +222,7 @@ impl Run<'_, '_> {
         let status = session.exit_status().unwrap_or(0) as u8;
         // the probes are gone before the dump is waited for: nothing may fire into an engine that is being taken down
         drop(session);
-        let dumped = live.is_none_or(|live| live.finish(self.out));
+        let dumped = live.is_none_or(|mut live| live.finish(self.out));
         Ok(if (dumped && lost.is_none()) || status != SUCCESS { status } else { ERROR })
     }
 

@@ -2,9 +2,10 @@
 
 use clap::{Parser, Subcommand};
 use lkd_capture::Work;
-use lkd_cli::{doctor, freezes, invariants, verify};
+use lkd_cli::output::Output;
+use lkd_cli::{capture, doctor, freezes, invariants, verify};
 use lkd_dump::Kind;
-use std::io::{Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::exit;
 
@@ -20,6 +21,34 @@ struct Cli {
 enum Command {
     /// Say what this kernel allows, what is missing and how to get it
     Doctor,
+    /// Take a live dump now, by no script: the machine stops for a moment and runs on
+    ///
+    /// Prints the dump's path. The file holds the kernel's memory, and with it whatever secrets are there: it is readable by root
+    /// alone, and so should its directory be.
+    Capture {
+        /// What to keep: kernel, user (and processes' memory), mini (registers, stacks and what names them), hypervisor (and
+        /// virtual machines), or all
+        #[arg(long = "type", default_value = "kernel", value_parser = kind)]
+        kind: Kind,
+        /// The dump's file; default: a report of its own under --path
+        #[arg(short, long, value_name = "FILE", conflicts_with = "path")]
+        output: Option<PathBuf>,
+        /// The directory of reports [default: /var/lib/lkd/LiveKernelReports]
+        #[arg(long, value_name = "DIR")]
+        path: Option<PathBuf>,
+        /// kdump-zstd, kdump-zlib or elf [default: kdump-zstd]
+        #[arg(long)]
+        format: Option<String>,
+        /// The longest that the machine may stand still, 1ms to 10s [default: 500ms]
+        #[arg(long, value_name = "TIME")]
+        max_pause: Option<String>,
+        /// Memory for the pages that are copied meanwhile, such as 512m [default: by the machine's size]
+        #[arg(long, value_name = "SIZE")]
+        buffer: Option<String>,
+        /// Say nothing but errors, and the path
+        #[arg(short, long)]
+        quiet: bool,
+    },
     /// Compare every page and every other byte of a dump with the checksums taken when it was written
     ///
     /// Exits with 0 when it is whole, 1 when it is damaged, 2 when it cannot be read or has no checksums.
@@ -103,6 +132,28 @@ fn main() {
         Command::Doctor => {
             let (text, good) = doctor::examine();
             (text, if good { 0 } else { 1 })
+        }
+        Command::Capture { kind, output, path, format, max_pause, buffer, quiet } => {
+            let settings = [
+                ("--format", "lkdformat", format),
+                ("--max-pause", "lkdmaxpause", max_pause),
+                ("--buffer", "lkdbuf", buffer),
+            ];
+            let given = settings.into_iter().filter_map(|(flag, name, value)| Some((flag, name, value?)));
+            let asked = capture::Asked { kind, output, root: path, settings: given.collect() };
+            let terminal = stderr().is_terminal();
+            let mut messages = stderr();
+            let mut out = Output::new(Box::new(std::io::sink()), &mut messages, terminal).of("lkd");
+            out.set_quiet(quiet);
+            match capture::run(&asked, &mut out) {
+                Ok(path) => (path.map_or_else(String::new, |path| format!("{}\n", path.display())), 0),
+                Err(why) => {
+                    if let Some(why) = why {
+                        out.error(&why);
+                    }
+                    exit(1)
+                }
+            }
         }
         Command::Verify { file } => match verify::verify(&file) {
             Ok(told) => told,
