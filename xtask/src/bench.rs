@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: our numbers beside a peer's, taken in turns in one run, as medians (what a probe adds to a call: the least) and ratios. Asserts nothing.
 
+mod armed;
 mod events;
 mod freeze;
 mod measure;
@@ -18,6 +19,7 @@ Prints a table: what was measured, ours, a peer's, the ratio. Groups:
   startup  from exec to exit, and peak memory (this machine's kernel)
   events   nanoseconds per call of a getppid loop under a probe (this machine's kernel)
   freeze   how soon all CPUs stop, how long the machine stands still (this machine's kernel; nothing is kept)
+  armed    what an armed lkd() costs while nothing happens
   writing  a dump of a guest's kernel, against makedumpfile in the same guest
 ";
 
@@ -74,6 +76,7 @@ const GROUPS: &[(&str, Group)] = &[
     ("startup", startup::rows),
     ("events", events::rows),
     ("freeze", freeze::rows),
+    ("armed", armed::rows),
     ("writing", writing::rows),
 ];
 

@@ -3,6 +3,7 @@
 //! In the order of a dump's life:
 //!
 //! - [`doctor`]: what this machine must have, and how to get it
+//! - [`forecast`]: what a dump of each kind would be
 //! - [`options`] and [`arm`]: everything that could fail, done before the probe; gives [`Armed`]
 //!   - [`prepare`]: programs, maps; [`room`] how large; [`first`] what will be copied before all else
 //!   - [`ram`] which page frames are memory, [`live`] where they appear, [`pass`] one classification from outside
@@ -32,6 +33,7 @@ pub mod drill;
 pub mod engine;
 pub mod error;
 mod first;
+pub mod forecast;
 mod freeze;
 mod handover;
 pub mod invariants;

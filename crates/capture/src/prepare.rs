@@ -167,7 +167,7 @@ fn clear_marks(engine: &Engine) -> Result<(), Error> {
 }
 
 /// Bytes of memory that could be had.
-fn available() -> Result<u64, Error> {
+pub fn available() -> Result<u64, Error> {
     let meminfo =
         fs::read_to_string("/proc/meminfo").map_err(|error| Error::io("reading /proc/meminfo", error))?;
     meminfo

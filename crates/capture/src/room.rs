@@ -168,7 +168,7 @@ pub fn settle(ctl: &Ctl, sizes: &Sizes) {
 }
 
 /// The classes that a kind keeps, as the engine's mask.
-fn classes(kind: Kind) -> u64 {
+pub fn classes(kind: Kind) -> u64 {
     PageClass::ALL
         .into_iter()
         .filter(|class| kind.keeps(*class))

@@ -1,8 +1,10 @@
 //! `lkd doctor`: what this kernel allows, what is missing, and how to get it.
 
+use lkd_capture::forecast::Forecast;
 use lkd_trace::facts::{self, Facts};
 use lkd_trace::provider::Providers;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// One line of the table: a thing lkd needs or uses.
 pub struct Finding {
@@ -36,7 +38,52 @@ pub fn examine() -> (String, bool) {
         .map(|r| Finding { what: r.what.into(), ok: r.ok, found: r.found, cure: r.cure })
         .collect();
     let good = dumps.iter().all(|f| f.ok) && tracing.first().is_none_or(|f| f.ok);
-    (table("tracing", &tracing) + "\n" + &table("live dumps", &dumps), good)
+    let kinds = match lkd_capture::forecast::forecasts() {
+        Ok(forecasts) => {
+            kinds(&forecasts, Duration::from_nanos(lkd_capture::Options::default().max_pause_ns))
+        }
+        // The table above says what is missing.
+        Err(e) => format!("kinds of dump\n  not measured: {e}\n"),
+    };
+    (table("tracing", &tracing) + "\n" + &table("live dumps", &dumps) + "\n" + &kinds, good)
+}
+
+/// What a dump of each kind would be, one a line, and under it what would not go as it should.
+fn kinds(forecasts: &[Forecast], longest: Duration) -> String {
+    let megabytes = |pages: u64| (pages * 4096).div_ceil(1 << 20);
+    let mut text = String::from("kinds of dump, if one were taken now\n");
+    let _ =
+        writeln!(text, "  {:10}  {:>9}  {:>9}  {:>9}  {:>9}", "KIND", "MEMORY", "FROZEN", "PAUSE", "FILE");
+    for f in forecasts {
+        let _ = writeln!(
+            text,
+            "  {:10}  {:>6} MB  {:>6} MB  {:>6} ms  {:>6} MB",
+            format!("{} ({})", f.kind, f.kind.flags()),
+            megabytes(f.pages),
+            megabytes(f.frozen),
+            f.pause.as_millis().max(1),
+            f.file.div_ceil(1 << 20)
+        );
+        if f.frozen < f.pages {
+            let _ = writeln!(
+                text,
+                "    → the buffer is an eighth of the memory available: what is beyond {} MB is read after the machine runs on; \
+                 -x lkdbuf={}m would hold all",
+                megabytes(f.frozen),
+                megabytes(f.pages + f.pages / 8)
+            );
+        }
+        if f.pause > longest {
+            let _ = writeln!(
+                text,
+                "    → more than lkdmaxpause={}ms: what is left by then is read after the machine runs on; -x lkdmaxpause={}ms \
+                 would do",
+                longest.as_millis(),
+                (f.pause.as_millis() * 3 / 2).next_multiple_of(100)
+            );
+        }
+    }
+    text
 }
 
 /// Privileges first, then every provider.
@@ -60,6 +107,26 @@ fn tracing() -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_not_fit_or_take_too_long_is_told() {
+        let of = |frozen, ms| Forecast {
+            kind: lkd_dump::Kind::Kernel,
+            pages: 512,
+            frozen,
+            pause: Duration::from_millis(ms),
+            file: 600_000,
+        };
+        let text = kinds(&[of(512, 20)], Duration::from_millis(500));
+        assert_eq!(
+            text,
+            "kinds of dump, if one were taken now\n\
+             \x20 KIND           MEMORY     FROZEN      PAUSE       FILE\n\
+             \x20 kernel (0)       2 MB       2 MB      20 ms       1 MB\n"
+        );
+        assert!(kinds(&[of(256, 20)], Duration::from_millis(500)).contains("beyond 1 MB"));
+        assert!(kinds(&[of(512, 501)], Duration::from_millis(500)).contains("-x lkdmaxpause=800ms would do"));
+    }
 
     #[test]
     fn cures_stand_under_what_they_cure() {
