@@ -103,6 +103,8 @@ const SUITES: &[(&str, &str, bool, Suite)] = &[
     ("host", "this machine's kernel", false, kernel::host),
     ("guest", "Debian 6.1 in a guest", true, |ask, tally| kernel::guest("6.1", ask, tally)),
     ("guest", "Debian 6.12 in a guest", true, |ask, tally| kernel::guest("6.12", ask, tally)),
+    ("guest", "the newest kernel, 1 CPU", true, |ask, tally| kernel::cpus(1, ask, tally)),
+    ("guest", "the newest kernel, 4 CPUs", true, |ask, tally| kernel::cpus(4, ask, tally)),
     ("readers", "crash, drgn and gdb on the guests' dumps", true, reading::readers),
 ];
 

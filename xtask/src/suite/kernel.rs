@@ -36,10 +36,31 @@ pub fn host(ask: &Ask, tally: &mut Tally) -> Result<()> {
 
 /// `tests/d` in a guest. What its tests leave in /out is kept for the readers.
 pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
-    let out = left_by(kernel);
+    boots(kernel, Guest::default().smp, &ask.filters, tally)
+}
+
+/// What stops all CPUs, where there is one to stop, and where there are more than the machine has: in the newest kernel.
+pub fn cpus(smp: u32, ask: &Ask, tally: &mut Tally) -> Result<()> {
+    let chosen =
+        |test: &&&str| ask.filters.is_empty() || ask.filters.iter().any(|word| test.contains(word.as_str()));
+    let tests: Vec<String> = FREEZING.iter().filter(chosen).map(|test| (*test).to_owned()).collect();
+    if tests.is_empty() {
+        return Ok(());
+    }
+    boots("newest", smp, &tests, tally)
+}
+
+/// The tests whose dumps are consistent on any number of CPUs.
+const FREEZING: &[&str] =
+    &["lkd/tst.still.sh", "lkd/tst.capture.sh", "lkd/tst.irqs_off.sh", "lkd/tst.small_buffer.sh"];
+
+fn boots(kernel: &str, smp: u32, filters: &[String], tally: &mut Tally) -> Result<()> {
+    let name = if smp == Guest::default().smp { kernel.to_owned() } else { format!("{kernel}-{smp}") };
+    let out = left_by(&name);
     let _ = fs::remove_dir_all(&out);
     let mut guest = Guest {
         kernel: kernel.to_owned(),
+        smp,
         share: Some(place::workspace().join("tests")),
         out: Some(out.clone()),
         timeout: Duration::from_secs(2400),
@@ -52,14 +73,14 @@ pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
     let mut after = String::new();
     // A guest that was lost is a failure; the tests behind the one that lost it get a second boot.
     for boot in 1..=2 {
-        let console = place::target().join(format!("lkd-guests/{kernel}.console.{boot}"));
+        let console = place::target().join(format!("lkd-guests/{name}.console.{boot}"));
         guest.console = Some(console.clone());
         let report = Tee::default();
         let seen = report.seen.clone();
         let mut command: Vec<String> = ["lkd-testrun", "--guest"].map(str::to_owned).to_vec();
         command.extend((!after.is_empty()).then(|| format!("--after={after}")));
         command.push("/share/d".into());
-        command.extend(ask.filters.iter().cloned());
+        command.extend(filters.iter().cloned());
         let ending = guest.run(&command, &Sinks::new(report, std::io::stderr()))?;
         tally.count(&seen.text());
         kernels_log(&console, boot, tally)?;
