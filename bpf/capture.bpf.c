@@ -18,6 +18,8 @@
 #include "classify.h"
 #include "scan.h"
 #include "copy.h"
+#include "walk.h"
+#include "user.h"
 #include "x86.h"
 #include "stop.h"
 #include "trigger.h"

@@ -119,7 +119,13 @@ struct pipe_inode_info {
 	struct pipe_buffer *bufs;
 };
 
-struct mm_struct;
+typedef struct {
+	unsigned long pgd;
+} pgd_t;
+
+struct mm_struct {
+	pgd_t *pgd;
+};
 
 struct vm_struct {
 	struct page **pages;

@@ -95,6 +95,21 @@ struct {
 	__uint(value_size, 4096);
 } lkd_bounce SEC(".maps");
 
+/* Where a walk over page tables stands (walk.h). */
+struct lkd_walk {
+	__u64 deadline_ns; /* latched */
+	__u64 at, to; /* user addresses: where it stands, where it ends */
+	__u64 pgd, table; /* kernel addresses of the top table, and of the one that is looked at; 0: go down from the top */
+	__u64 pmd; /* the table of the second level on the way; 0: none, or its end was reached */
+	__u64 top, level; /* the lowest is 0 */
+	__u64 address; /* bits of an entry that are an address */
+	__u64 run, left; /* of a large page: the next page frame, and how many are left */
+	__u64 first; /* of the table's entries that are looked at */
+	__u64 head, head_class; /* struct page of the last page that was no tail, and its class */
+	__u64 lane;
+	__u64 status;
+};
+
 /* What does not fit on 512 bytes of stack.  A program that uses it cannot be interrupted by another one that does: they are
  * the trigger when it holds its thread alone (then no CPU stops), a CPU that has stopped (interrupts off), and user space's test
  * runs (preemption off, no freeze going on). */
@@ -107,6 +122,7 @@ struct lkd_scratch {
 		__u64 next, end;
 	} places[LKD_LANES];
 	__u64 regs[LKD_REGS + 1];
+	struct lkd_walk walk;
 };
 
 struct {

@@ -148,6 +148,8 @@ static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, _
 		copy_share(c, deadline_ns, LKD_LANE_FIRST + 1, 0);
 	}
 	__u32 status = 0;
+	if (lkd_kinds & LKD_USER && shot->flags & LKD_USER && list_owner(c, shot, deadline_ns))
+		return LKD_DEADLINE;
 	if (by_class(c)) {
 		if (classify_share(c, deadline_ns))
 			return LKD_DEADLINE;
