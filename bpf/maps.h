@@ -61,7 +61,7 @@ struct {
 	__type(value, __u64);
 } lkd_list SEC(".maps");
 
-/* Pages that are listed before their class is: a bit for each page frame. */
+/* Pages that are listed before their class is: a bit for each page frame.  Set for those that are no memory, too. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::live::{Live, frames_of_mapping};
 use crate::options::{Options, Work};
 use crate::pass::{classify_rest, copy_rest};
+use crate::ram::Ram;
 use crate::room::{self, Known, Room};
 use crate::{doctor, first, target};
 
@@ -120,7 +121,7 @@ impl Prepared {
     pub fn reset(&self, sequence: u64) -> Result<(), Error> {
         let ctl = self.engine.ctl()?;
         ctl.reset_pass();
-        clear_marks(&self.engine)?;
+        clear_marks(&self.engine, &self.live.ram)?;
         list_first(&self.engine, &self.first)?;
         set(&ctl.sequence, sequence);
         Ok(())
@@ -151,15 +152,16 @@ fn list_first(engine: &Engine, first: &[u64]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets which pages were listed.
-fn clear_marks(engine: &Engine) -> Result<(), Error> {
-    const ZEROS: [u8; 4096] = [0; 4096];
-    let len = engine.sizes.marks as usize * 8;
-    if len == 0 {
+/// Forgets which pages were listed. Where no memory is, the marks say that there is nothing left to list: a process may have a
+/// device's registers mapped, which have a struct page if memory is near, and reading them is doing something.
+fn clear_marks(engine: &Engine, ram: &Ram) -> Result<(), Error> {
+    let words = engine.sizes.marks as usize;
+    if words == 0 {
         return Ok(());
     }
-    let marks = engine.map_memory("lkd_marks", len)?;
-    if (0..marks.len()).step_by(ZEROS.len()).all(|at| marks.write(at, &ZEROS)) {
+    let marks = engine.map_memory("lkd_marks", words * 8)?;
+    let bytes: Vec<u8> = ram.missing(words).into_iter().flat_map(u64::to_ne_bytes).collect();
+    if marks.write(0, &bytes) {
         Ok(())
     } else {
         Err(Error::Machine("the map of marks is shorter than it was made".into()))

@@ -78,6 +78,22 @@ impl Ram {
         self.pages.end().0
     }
 
+    /// A bit for each of the first `64 * words` page frames, set where there is no memory.
+    pub fn missing(&self, words: usize) -> Vec<u64> {
+        let mut missing = vec![!0; words];
+        for run in self.pages.runs() {
+            let (first, last) = ((run.start.0 / 64) as usize, (run.end.0 / 64) as usize);
+            // the bits from a place in its word on; none from the 64th
+            let from = |pfn: u64| !0u64 << (pfn % 64);
+            for (place, word) in missing.iter_mut().enumerate().take(last.saturating_add(1)).skip(first) {
+                let after = if place == first { from(run.start.0) } else { !0 };
+                let before = if place == last { !from(run.end.0) } else { !0 };
+                *word &= !(after & before);
+            }
+        }
+        missing
+    }
+
     /// The units of work, ascending.
     pub fn units(&self) -> Vec<Unit> {
         let mut units: Vec<Unit> = Vec::new();
@@ -150,6 +166,19 @@ fee00000-fee00fff : Local APIC
         assert_eq!(pages, ram.pages.count());
         let bases: Vec<u32> = units.iter().map(|unit| unit.base).collect();
         assert_eq!(bases, (0..units.len() as u32).map(|unit| unit * 1024).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_missing_is_all_that_no_range_covers() {
+        let ram = Ram::parse(IOMEM).expect("it names memory");
+        for words in [0, 1, 3, 0x1f, 0x20, 0x23] {
+            let missing = ram.missing(words);
+            assert_eq!(missing.len(), words);
+            for pfn in 0..64 * words as u64 {
+                let bit = missing.get(pfn as usize / 64).map(|word| word >> (pfn % 64) & 1 == 1);
+                assert_eq!(bit, Some(!ram.pages.contains(Pfn(pfn))), "{pfn:#x} of {words} words");
+            }
+        }
     }
 
     #[test]
