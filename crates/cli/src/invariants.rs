@@ -31,14 +31,6 @@ pub struct Asked {
 /// # Errors
 /// Something cannot be read, or is another boot's.
 pub fn judge(asked: &Asked) -> Result<(String, bool), String> {
-    let told = |path: &Path, why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let file = File::open(&asked.dump).map_err(|why| told(&asked.dump, &why))?;
-    let dump = Dump::open(file).map_err(|why| told(&asked.dump, &why))?;
-    let info = dump.notes().flatten().find_map(|note| note.as_vmcoreinfo().map(VmcoreInfo::parse));
-    let info = info.ok_or_else(|| told(&asked.dump, &"no VMCOREINFO"))?;
-    let text = fs::read(&asked.kallsyms).map_err(|why| told(&asked.kallsyms, &why))?;
-    let symbols = Symbols::parse(&text).map_err(|why| told(&asked.kallsyms, &why))?;
-    same_boot(&info, &symbols).map_err(|why| told(&asked.kallsyms, &why))?;
     let planted = match &asked.planted {
         None => None,
         Some(path) => {
@@ -46,6 +38,29 @@ pub fn judge(asked: &Asked) -> Result<(String, bool), String> {
             Some(Planted::parse(&text).ok_or_else(|| told(path, &"not what storm writes: pid, x and y"))?)
         }
     };
+    let findings = view(asked, |_, view| {
+        let mut findings = invariants::kernel(view);
+        if let Some(planted) = &planted {
+            findings.extend(invariants::planted(view, planted));
+        }
+        findings
+    })?;
+    let text = findings.iter().map(|finding| format!("{finding}\n")).collect();
+    Ok((text, findings.iter().all(good)))
+}
+
+/// Opens a dump for somebody to look at the kernel in it.
+///
+/// # Errors
+/// Something cannot be read, or is another boot's.
+pub fn view<T>(asked: &Asked, look: impl FnOnce(&Dump<File>, &View<'_>) -> T) -> Result<T, String> {
+    let file = File::open(&asked.dump).map_err(|why| told(&asked.dump, &why))?;
+    let dump = Dump::open(file).map_err(|why| told(&asked.dump, &why))?;
+    let info = dump.notes().flatten().find_map(|note| note.as_vmcoreinfo().map(VmcoreInfo::parse));
+    let info = info.ok_or_else(|| told(&asked.dump, &"no VMCOREINFO"))?;
+    let text = fs::read(&asked.kallsyms).map_err(|why| told(&asked.kallsyms, &why))?;
+    let symbols = Symbols::parse(&text).map_err(|why| told(&asked.kallsyms, &why))?;
+    same_boot(&info, &symbols).map_err(|why| told(&asked.kallsyms, &why))?;
     let mut image = Paged::new(&dump as &dyn Memory, &info).map_err(|why| told(&asked.dump, &why))?;
     let mut bases = Bases::find(&symbols, &image).map_err(|why| told(&asked.dump, &why))?;
     bases.registers = dump
@@ -61,13 +76,11 @@ pub fn judge(asked: &Asked) -> Result<(String, bool), String> {
             .ok_or_else(|| told(&asked.dump, &"its kernel's types are not in it; give --btf"))?,
     };
     let btf = Btf::parse(types).map_err(|why| format!("the kernel's types: {why}"))?;
-    let view = View { image: &image, btf: &btf, bases: &bases };
-    let mut findings = invariants::kernel(&view);
-    if let Some(planted) = &planted {
-        findings.extend(invariants::planted(&view, planted));
-    }
-    let text = findings.iter().map(|finding| format!("{finding}\n")).collect();
-    Ok((text, findings.iter().all(good)))
+    Ok(look(&dump, &View { image: &image, btf: &btf, bases: &bases }))
+}
+
+fn told(path: &Path, why: &dyn std::fmt::Display) -> String {
+    format!("{}: {why}", path.display())
 }
 
 /// A claim that this kernel's structures do not allow to be made proves nothing and breaks nothing.

@@ -6,6 +6,9 @@ use crate::{ByteLen, PAGE_SHIFT, Paddr, Vaddr};
 const PRESENT: u64 = 1;
 /// The entry maps memory itself, at a level where it could point at a table.
 const LARGE: u64 = 1 << 7;
+/// In an entry that is not present: the memory is there, and its process may not touch it. The address is inverted, so that no
+/// processor reads there even by guessing.
+const FORBIDDEN: u64 = 1 << 8;
 /// Bits 12 to 51: where an entry points.
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
@@ -71,12 +74,17 @@ impl AddressSpace {
         for (at_level, shift) in self.levels.steps() {
             let index = vaddr.0 >> shift & 0x1ff;
             let entry = self.entry(memory, vaddr, *at_level, Paddr(table + index * 8))?;
-            if entry & PRESENT == 0 {
-                return Err(ReadError::NotMapped { vaddr, at_level: *at_level, got: 0 });
-            }
             let last = *at_level == Level::Pte
                 || (matches!(at_level, Level::Pud | Level::Pmd) && entry & LARGE != 0);
-            let points_at = entry & ADDRESS & !self.encryption_mask;
+            let address = match entry & (PRESENT | FORBIDDEN) {
+                0 => None,
+                FORBIDDEN => last.then_some(!entry),
+                _ => Some(entry),
+            };
+            let Some(address) = address else {
+                return Err(ReadError::NotMapped { vaddr, at_level: *at_level, got: 0 });
+            };
+            let points_at = address & ADDRESS & !self.encryption_mask;
             if last {
                 let size = 1u64 << shift;
                 let offset = vaddr.0 & (size - 1);
@@ -284,6 +292,34 @@ mod tests {
         let table = lost.read(&memory, Vaddr(0x1000), &mut into).unwrap_err();
         let wanted = "virtual address 0x1000, its pgd at physical address 0x7f0000: left out of the dump";
         assert_eq!(table.to_string(), wanted);
+    }
+
+    #[test]
+    fn memory_that_its_process_may_not_touch_is_there() {
+        let (mut memory, space, bytes) = sweep_image();
+        let base = 0xffff_8880_0000_0000u64;
+        let slot = |memory: &Made, vaddr: u64, wanted: u64| {
+            let mut table = space.root.0;
+            for (_, shift) in space.levels.steps() {
+                let slot = table + (vaddr >> shift & 0x1ff) * 8;
+                if *shift == wanted as u32 {
+                    return slot;
+                }
+                table = space.entry(memory, Vaddr(vaddr), Level::Pte, Paddr(slot)).unwrap() & ADDRESS;
+            }
+            unreachable!("no such level")
+        };
+        let last = slot(&memory, base, 12);
+        memory.set(last, (!(3 << 12) & ADDRESS) | FORBIDDEN);
+        let mut into = [0; 8];
+        space.read(&memory, Vaddr(base), &mut into).unwrap();
+        assert!((0..8).all(|at| into[at as usize] == bytes[&(base + at)]));
+        // above, the bit has no such meaning
+        let above = slot(&memory, base, 21);
+        let entry = space.entry(&memory, Vaddr(base), Level::Pmd, Paddr(above)).unwrap();
+        memory.set(above, (entry & !PRESENT) | FORBIDDEN);
+        let error = space.read(&memory, Vaddr(base), &mut into).unwrap_err();
+        assert!(matches!(error, ReadError::NotMapped { at_level: Level::Pmd, .. }), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use lkd_capture::Work;
 use lkd_cli::output::Output;
-use lkd_cli::{capture, doctor, freezes, invariants, verify};
+use lkd_cli::{capture, doctor, freezes, invariants, patterns, verify};
 use lkd_dump::Kind;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
@@ -106,6 +106,19 @@ enum Selftest {
         #[arg(long)]
         btf: Option<PathBuf>,
     },
+    /// Look in a dump for the memory of processes that `owner` has written
+    Patterns {
+        /// The dump
+        file: PathBuf,
+        /// What `owner` says of it
+        table: PathBuf,
+        /// The symbols of the boot that the dump shows
+        #[arg(long, default_value = "/proc/kallsyms")]
+        kallsyms: PathBuf,
+        /// The kernel's types; without it those in the dump
+        #[arg(long)]
+        btf: Option<PathBuf>,
+    },
 }
 
 fn work(word: &str) -> Result<Work, String> {
@@ -185,6 +198,15 @@ fn main() {
                 Ok((text, consistent)) => (text, if consistent { 0 } else { 1 }),
                 Err(e) => {
                     let _ = writeln!(stderr(), "lkd: {e}");
+                    exit(2)
+                }
+            }
+        }
+        Command::Selftest(Selftest::Patterns { file, table, kallsyms, btf }) => {
+            match patterns::look(&invariants::Asked { dump: file, planted: None, kallsyms, btf }, &table) {
+                Ok((text, good)) => (text, if good { 0 } else { 1 }),
+                Err(why) => {
+                    let _ = writeln!(stderr(), "lkd: {why}");
                     exit(2)
                 }
             }
