@@ -148,7 +148,12 @@ fn candidates(name: &str) -> Result<Vec<(String, Option<String>)>> {
     if name != "newest" && !ours.is_empty() {
         return Ok(ours.into_iter().map(|release| (release, None)).collect());
     }
-    let suites: &[&str] = if name == "newest" { NEWER } else { &["bookworm-security", "bookworm"] };
+    let suites: &[&str] = match name {
+        "newest" => NEWER,
+        // Debian 11's.
+        _ if name.starts_with("5.") => &["bullseye-security", "bullseye"],
+        _ => &["bookworm-security", "bookworm"],
+    };
     let mut all: Vec<(String, Option<String>)> = ours.into_iter().map(|release| (release, None)).collect();
     for suite in suites {
         match Archive::suite(suite).and_then(|archive| releases(&archive, name)) {

@@ -3,6 +3,7 @@
 mod code;
 mod kernel;
 mod reading;
+mod refusal;
 
 pub use reading::SEED;
 
@@ -105,6 +106,7 @@ const SUITES: &[(&str, &str, bool, Suite)] = &[
     ("guest", "Debian 6.12 in a guest", true, |ask, tally| kernel::guest("6.12", ask, tally)),
     ("guest", "the newest kernel, 1 CPU", true, |ask, tally| kernel::cpus(1, ask, tally)),
     ("guest", "the newest kernel, 4 CPUs", true, |ask, tally| kernel::cpus(4, ask, tally)),
+    ("guest", "kernels that cannot give a dump", true, refusal::refusals),
     ("readers", "crash, drgn and gdb on the guests' dumps", true, reading::readers),
 ];
 
