@@ -148,6 +148,25 @@ static __always_inline int is_cached(__u64 mapping)
 	return BPF_CORE_READ((struct address_space *)mapping, nrpages) != 0;
 }
 
+/* Has some process mapped a page of this large folio?  Its first page counts its own mappings only, and none where the folio is
+ * mapped as a whole. */
+static __always_inline int is_large_mapped(__u64 flags, __u64 vaddr)
+{
+	__s32 all = -1, pages = 0;
+	if (!FLAG(flags, PG_head))
+		return 0;
+	if (bpf_core_field_exists(struct folio, _large_mapcount)) {
+		bpf_probe_read_kernel(&all, 4, (void *)(vaddr + bpf_core_field_offset(struct folio, _large_mapcount)));
+	} else if (bpf_core_field_exists(struct folio, _nr_pages_mapped)) {
+		bpf_probe_read_kernel(&all, 4, (void *)(vaddr + bpf_core_field_offset(struct folio, _entire_mapcount)));
+		bpf_probe_read_kernel(&pages, 4, (void *)(vaddr + bpf_core_field_offset(struct folio, _nr_pages_mapped)));
+	} else if (bpf_core_field_exists(struct page, compound_mapcount)) {
+		bpf_probe_read_kernel(&all, 4, (void *)(vaddr + PAGE_STRUCT + PAGE_OFF(compound_mapcount)));
+	}
+	/* these begin at -1, as the counts of single pages do */
+	return all >= 0 || pages > 0;
+}
+
 /* The class of a page that is not a compound tail.  vaddr: where its struct page is; page: a copy of it. */
 static __always_inline int page_class(const struct lkd_ctl *c, const char *page, __u64 vaddr)
 {
@@ -163,13 +182,19 @@ static __always_inline int page_class(const struct lkd_ctl *c, const char *page,
 	if (mapping & 1)
 		return LKD_ANON;
 	if (FLAG(flags, PG_lru) || (mapping && !(mapping & 3) && in_direct_map(c, mapping) && is_cached(mapping)))
-		return (__s32)PAGE_HALF(page, _mapcount) >= 0 ? LKD_FILE_MAPPED : LKD_FILE;
+		return (__s32)PAGE_HALF(page, _mapcount) >= 0 || is_large_mapped(flags, vaddr) ? LKD_FILE_MAPPED : LKD_FILE;
 	if (PAGE_HALF(page, _refcount) == 0) {
 		if (type != ~0u)
 			return LKD_OFFLINE; /* never set up */
 		return on_free_list(c, page, vaddr) ? LKD_FREE : LKD_REFCOUNT_ZERO;
 	}
 	return LKD_OTHER;
+}
+
+/* The class of a tail, by its head's.  Until v6.2 a large page of a file counts the mappers of each page in that page alone. */
+static __always_inline __u32 tail_class(const char *page, __u32 class)
+{
+	return class == LKD_FILE && (__s32)PAGE_HALF(page, _mapcount) >= 0 ? LKD_FILE_MAPPED : class;
 }
 
 #endif

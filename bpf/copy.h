@@ -25,12 +25,15 @@ static __always_inline int still_kept(struct lkd_ctl *c, __u64 pfn)
 	if (!w || PAGE_STRUCT > 128 || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)vaddr) || is_poisoned(w->head))
 		return 0;
 	__u64 head = page_head(w->head, vaddr);
+	__u32 as_file = LKD_FILE;
 	if (head) {
+		as_file = tail_class(w->head, LKD_FILE);
 		vaddr = head;
 		if (!in_vmemmap(c, head) || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)head))
 			return 0;
 	}
-	return (c->classes_kept >> (page_class(c, w->head, vaddr) & 15)) & 1;
+	__u32 class = page_class(c, w->head, vaddr);
+	return (c->classes_kept >> ((class == LKD_FILE ? as_file : class) & 15)) & 1;
 }
 
 /* Whether a page's neighbours, or itself, stand in a lane before. */

@@ -45,6 +45,13 @@ struct page {
 	atomic_t _mapcount;
 	atomic_t _refcount;
 	unsigned char compound_dtor;
+	atomic_t compound_mapcount;
+};
+
+/* What a large folio counts for all of its pages stands behind its first struct page. */
+struct folio {
+	atomic_t _large_mapcount; /* since v6.10 */
+	atomic_t _entire_mapcount, _nr_pages_mapped; /* since v6.3; before that compound_mapcount */
 };
 
 /* Since Linux commit 53fbef56e07d (in v6.18) flags is a struct around the word. */

@@ -164,6 +164,8 @@ static __always_inline int scan_page(struct scan *s, const char *page, __u64 vad
 		}
 		s->head_class = k;
 	}
+	if (head)
+		k = tail_class(page, k);
 	if (k == LKD_REFCOUNT_ZERO && s->unaccepted)
 		k = LKD_OFFLINE;
 	if (is_poisoned(page))
@@ -186,7 +188,7 @@ static __always_inline int plain_class(const struct scan *s, const char *page, _
 	if (is_poisoned(page))
 		return -1;
 	if (head)
-		return head == s->head ? (int)s->head_class : -1;
+		return head == s->head ? (int)tail_class(page, s->head_class) : -1;
 	if (!FLAG(flags, PG_lru) || FLAG(flags, PG_head) || FLAG(flags, PG_reserved) || (HAS_FLAG(PG_slab) && FLAG(flags, PG_slab)))
 		return -1;
 	if (type < -1 || !mapping)

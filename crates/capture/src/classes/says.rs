@@ -87,6 +87,10 @@ impl Kernel {
         if !self.agrees(class) {
             return Some(Doubt::Kind);
         }
+        // as page cache that nobody has mapped it would be left out of a dump with processes' pages
+        if class == PageClass::FileCache && answer.mapped > 0 {
+            return Some(Doubt::Mapped);
+        }
         if self != Kernel::Rest {
             return None;
         }
@@ -178,9 +182,17 @@ mod tests {
         assert_eq!(doubt(PageClass::Free, 0, 1), Some(Doubt::Mapped));
         assert_eq!(doubt(PageClass::FileMapped, 1 << 11, 1), Some(Doubt::NoFile));
         assert_eq!(doubt(PageClass::FileCache, 1 << 3, 0), None);
+        assert_eq!(doubt(PageClass::FileCache, 1 << 3, 1), Some(Doubt::Mapped));
         assert_eq!(doubt(PageClass::Offline, 0, 0), Some(Doubt::Managed));
         assert_eq!(doubt(PageClass::Reserved, 0, 0), Some(Doubt::Managed));
         assert_eq!(doubt(PageClass::Slab, 0, 0), Some(Doubt::Kind));
+    }
+
+    #[test]
+    fn a_file_that_is_mapped_is_no_mere_cache() {
+        let doubt = |class, mapped| Kernel::File.doubt(class, Answer { flags: 1 << 5, mapped });
+        assert_eq!((doubt(PageClass::FileMapped, 1), doubt(PageClass::FileCache, 0)), (None, None));
+        assert_eq!(doubt(PageClass::FileCache, 1), Some(Doubt::Mapped));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A process whose every page is known, and another one beside it. `owner FILE [SECONDS]`
 //!
 //! FILE gets a line for each piece of memory: who (`owner` or `bystander`), what, process, first address, pages, and a number. Each
-//! word of those pages is its own address, exclusive-or that number. When all is written the owner seeks a file to 0xc0000001, which
-//! lseek then returns, once; and both stay for SECONDS (default 1).
+//! word of those pages is its own address, exclusive-or that number. FILE appears when all is written. From then on the owner seeks a
+//! file to 0xc0000001, which lseek then returns, once a second, SECONDS times (default 1).
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
@@ -59,9 +59,15 @@ fn owner(file: &str, seconds: u64) -> Result<()> {
     for line in lines {
         let line = line?;
         if line == "ready" {
-            fs::write(file, &table).with_context(|| format!("cannot write {file}"))?;
-            scratch()?.seek(SeekFrom::Start(STATUS_UNSUCCESSFUL))?;
-            thread::sleep(Duration::from_secs(seconds));
+            let part = format!("{file}.part");
+            fs::write(&part, &table)
+                .and_then(|()| fs::rename(&part, file))
+                .with_context(|| format!("cannot write {file}"))?;
+            let mut sought = scratch()?;
+            for _ in 0..seconds {
+                sought.seek(SeekFrom::Start(STATUS_UNSUCCESSFUL))?;
+                thread::sleep(Duration::from_secs(1));
+            }
             drop(other.stdin.take());
             other.wait()?;
             return Ok(());
