@@ -92,6 +92,8 @@ static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 		listed = 0;
 	/* look before taking: what nobody takes is found by the writer at the lane's next */
 	if (l->next >= listed) {
+		if (s->lane == LKD_LANE_MUST && !c->must_ns)
+			c->must_ns = bpf_ktime_get_ns();
 		/* the mask bounds what the verifier, which walks on after the end, would otherwise count without end */
 		s->lane = (s->lane + 1) & (2 * LKD_LANES - 1);
 		return s->lane >= s->lanes;

@@ -122,6 +122,7 @@ struct lkd_ctl {
 
 	/* the freeze.  Each word has one writer at a time, so nobody waits for a lock */
 	__u64 batches_taken, batches_done; /* of copying */
+	__u64 must_ns; /* when all that must be had was taken to be copied */
 	__u64 trigger_cpu;
 	__u64 recorded; /* 1: the shot is recorded, the trigger's CPU may stop */
 	__u64 pending; /* CPU + 1 of a trigger that waits for its own interrupt; whoever takes it to 0 decides how it goes on */
@@ -151,7 +152,7 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 1032, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 1040, "struct lkd_ctl");
 _Static_assert(sizeof(struct lkd_cpu) == 256, "struct lkd_cpu");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");

@@ -148,6 +148,7 @@ pub struct Ctl {
 
     pub batches_taken: AtomicU64,
     pub batches_done: AtomicU64,
+    pub must_ns: AtomicU64,
     pub trigger_cpu: AtomicU64,
     pub recorded: AtomicU64,
     pub pending: AtomicU64,
@@ -232,6 +233,7 @@ impl Ctl {
             &self.overflow,
             &self.batches_taken,
             &self.batches_done,
+            &self.must_ns,
             &self.recorded,
             &self.rehearsed,
         ] {
@@ -310,7 +312,7 @@ const _: () = {
     assert!(offset_of!(Ctl, lanes) == 664);
     assert!(offset_of!(Ctl, stack_base) == 920);
     assert!(offset_of!(Ctl, batches_taken) == 968);
-    assert!(size_of::<Ctl>() == 1032);
+    assert!(size_of::<Ctl>() == 1040);
     assert!(offset_of!(CpuSlot, state) == 32);
     assert!(size_of::<CpuSlot>() == 256);
 };
@@ -377,6 +379,7 @@ pub mod tests {
             stack_pages: std::array::from_fn(|_| zero()),
             batches_taken: zero(),
             batches_done: zero(),
+            must_ns: zero(),
             trigger_cpu: zero(),
             recorded: zero(),
             pending: zero(),

@@ -145,6 +145,7 @@ impl Drill {
             return Err(Error::Machine("the trigger took no shot".into()));
         }
         self.cpus.wait_left(self.sequence, LEAVE)?;
-        Ok(Taken::judge(read_shot(&self.shot, ctl)?, &self.cpus, false))
+        let taken = Taken::judge(read_shot(&self.shot, ctl)?, &self.cpus, false);
+        Ok(Taken { must_ns: get(&ctl.must_ns), ..taken })
     }
 }

@@ -33,7 +33,7 @@ const CLOSING_ROOM: ByteLen = ByteLen(1 << 20);
 
 /// Writes the dump of the shot that is held, and tells each step.
 pub fn write(writer: &mut Writer) -> Result<(), Error> {
-    let Taken { mut shot, mut cpus, stirs, smears } = writer.taken()?;
+    let Taken { mut shot, mut cpus, stirs, smears, .. } = writer.taken()?;
     name(writer, &mut shot);
     writer.socket.tell(&Event::Taken {
         pause_ns: shot.thawed_ns.saturating_sub(shot.triggered_ns),

@@ -18,6 +18,8 @@ pub struct Taken {
     pub stirs: Vec<String>,
     /// That, and what was not copied meanwhile.
     pub smears: Vec<String>,
+    /// CLOCK_MONOTONIC when all that must be had was copied, but for the last few pages; 0: it was not.
+    pub must_ns: u64,
 }
 
 impl Taken {
@@ -47,7 +49,7 @@ impl Taken {
         }
         let smears = verdict::smears(&shot, &cpus);
         shot.consistency = u32::from(smears.is_empty());
-        Taken { stirs: verdict::stirs(&shot, &cpus), shot, cpus, smears }
+        Taken { stirs: verdict::stirs(&shot, &cpus), shot, cpus, smears, must_ns: 0 }
     }
 }
 

@@ -77,6 +77,8 @@ struct Tally {
     /// Nanoseconds: until all had stopped, until classified, copying, the whole pause.
     stop: Vec<u64>,
     classify: Vec<u64>,
+    /// From the stop until all that must be had was copied.
+    must: Vec<u64>,
     copy: Vec<u64>,
     pause: Vec<u64>,
     pages: Vec<u64>,
@@ -101,6 +103,9 @@ impl Tally {
         if shot.classified_ns > 0 {
             self.classify.push(shot.classified_ns.saturating_sub(shot.stopped_ns));
             self.copy.push(shot.copied_ns.saturating_sub(shot.classified_ns));
+        }
+        if taken.must_ns > 0 {
+            self.must.push(taken.must_ns.saturating_sub(shot.stopped_ns));
         }
         self.pages.push(shot.pages.frozen);
         for cpu in taken.cpus.iter().filter(|cpu| cpu.how > 1) {
@@ -151,6 +156,7 @@ impl Tally {
         for (what, values) in [
             ("to stop", &self.stop),
             ("classify", &self.classify),
+            ("must", &self.must),
             ("copy", &self.copy),
             ("pause", &self.pause),
         ] {

@@ -62,6 +62,7 @@ pub fn rows(ground: &Ground, rows: &mut Vec<Row>) -> Result<()> {
     let row = |what: &str, ours, peer, peers| Row { what: what.into(), ours, peer, peers, unit: "ms" };
     let ms = |name, place| column(&text, name, place).map(|us| us / 1000.0);
     rows.push(row("freeze, classification of all memory, median", ms("classify", 1)?, "", None));
+    rows.push(row("freeze, until all that must be had was copied, median", ms("must", 1)?, "", None));
     let memcpy = memcpy(pages)?;
     rows.push(row(
         &format!("freeze, copying {} MB, median", pages >> 8),
