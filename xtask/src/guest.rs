@@ -17,7 +17,7 @@ usage: cargo xtask guest [OPTIONS] -- CMD...
 Boots a stock Debian kernel in QEMU (no KVM needed) and runs CMD in it as root. CMD's output is this command's
 output, its exit status this command's; a guest that dies first gives status 128 and the console's last words.
 One word of CMD is a shell command line (busybox sh), several are a program and its arguments.
-In PATH: busybox, dtrace, lkd, seeker, load, getppid, storm, owner.
+In PATH: busybox, dtrace, lkd, seeker, load, getppid, storm, owner, vmrun.
 
   --kernel NAME    6.1, 6.12, newest or a full release (default 6.12)
   --mem MB         default 1024

@@ -2,7 +2,7 @@
 //!
 //! The walk: `case.rs` reads a test's head, `needs.rs` says whether this machine can run it, `run.rs` runs it with its
 //! trigger beside it and a deadline over it, `expect.rs` holds what came out against what was expected. The programs
-//! under `src/bin` are the runner (`lkd-testrun`) and the triggers that tests start: `seeker`, `load`, `getppid`, `owner`.
+//! under `src/bin` are the runner (`lkd-testrun`) and what tests start: `seeker`, `load`, `getppid`, `storm`, `owner`, `vmrun`.
 //! Nothing here knows what `dtrace` does; it knows commands, streams and exit statuses.
 //!
 //! # The words of a test
