@@ -16,6 +16,7 @@
 //! | `shot.rs` | what was true at the probe, in the shape that BPF writes |
 //! | `pfnset.rs` | sets of page frames |
 //! | `note.rs` | notes: registers, vmcoreinfo, the shot, torn ranges |
+//! | `vm.rs` | the note of the virtual machines that a host ran |
 //! | `source.rs` | what a writer takes and tells |
 //! | `codec.rs` | one page packed and unpacked |
 //! | `pipe.rs` | pages from the source through the packing threads to the file, in order |
@@ -55,6 +56,7 @@ mod sums;
 mod testing;
 mod translate;
 mod verify;
+pub mod vm;
 
 pub use addr::{ByteLen, FileOff, PAGE_SHIFT, PAGE_SIZE, Paddr, PageBytes, Pfn, Vaddr};
 pub use aligned::Aligned;
@@ -71,3 +73,4 @@ pub use source::{
 pub use sums::Promise;
 pub use translate::{AddressSpace, Levels, Translation};
 pub use verify::{Finding, Unproven, Verdict, verify};
+pub use vm::{BadMachines, Machines, VCPU_WORDS, Vcpu, Vm, VmSlot};

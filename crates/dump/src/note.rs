@@ -34,6 +34,8 @@ pub const STATS: u32 = 0x4c4b_4404;
 
 /// A [`crate::Promise`] (name "LKD").
 pub const SUMS: u32 = 0x4c4b_4405;
+/// [`crate::Machines`] (name "LKD").
+pub const VMS: u32 = 0x4c4b_4406;
 
 /// The name of our own notes.
 pub const LKD: &str = "LKD";
@@ -465,7 +467,7 @@ mod tests {
     #[test]
     fn our_types_mean_nothing_to_anybody_else() {
         // crash tests the type of every note, whatever its name.
-        for kind in [SHOT, CPU_STATE, TORN, STATS, SUMS] {
+        for kind in [SHOT, CPU_STATE, TORN, STATS, SUMS, VMS] {
             assert!(kind > 0x4000_0000, "{kind:#x}");
         }
     }
