@@ -4,6 +4,7 @@
  *   kernel.h    the kernel's structs that are touched        shot.h     what is recorded at the probe
  *   engine.h    what is shared with user space               maps.h     where
  *   classify.h  one page's class    scan.h  all pages'       copy.h     the pages
+ *   walk.h      page tables         user.h  the trigger's process, and guests.h  virtual machines, as vm.h records them
  *   x86.h       the machine's own   stop.h  all CPUs stand   trigger.h  the whole walk
  *
  * lkd_trigger_*: entered by a tail call from a generated program, one per program type (the kernel lets a program tail-call
@@ -20,6 +21,8 @@
 #include "copy.h"
 #include "walk.h"
 #include "user.h"
+#include "vm.h"
+#include "guests.h"
 #include "x86.h"
 #include "stop.h"
 #include "trigger.h"
@@ -152,4 +155,12 @@ int lkd_copy(void *ctx)
 {
 	struct lkd_ctl *c = ctl();
 	return c ? (int)copy_share(c, c->deadline_ns, LKD_LANES, 1) : -1;
+}
+
+/* The virtual machines that the freeze had no time for. */
+SEC("raw_tp")
+int lkd_guests(void *ctx)
+{
+	struct lkd_ctl *c = ctl();
+	return c ? (int)list_guests(c, c->deadline_ns) : -1;
 }

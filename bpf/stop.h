@@ -150,6 +150,11 @@ static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, _
 	__u32 status = 0;
 	if (lkd_kinds & LKD_USER && shot->flags & LKD_USER && list_owner(c, shot, deadline_ns))
 		return LKD_DEADLINE;
+	if (lkd_kinds & LKD_HYPERVISOR && shot->flags & LKD_HYPERVISOR) {
+		shot->status |= list_guests(c, deadline_ns);
+		if (shot->status & LKD_DEADLINE)
+			return 0;
+	}
 	if (by_class(c)) {
 		if (classify_share(c, deadline_ns))
 			return LKD_DEADLINE;

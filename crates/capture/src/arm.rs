@@ -16,7 +16,6 @@ use crate::ctl::{State, get};
 use crate::engine::{self, Engine, TriggerProg};
 use crate::error::Error;
 use crate::freeze::Freeze;
-use crate::live::Live;
 use crate::options::Options;
 use crate::prepare::{Prepared, cpus, prepare};
 use crate::progress::Event;
@@ -56,7 +55,7 @@ pub fn arm(options: &Options) -> Result<Armed, Error> {
         .iter()
         .map(|of| Ok((*of, engine::prog_array(prepared.engine.trigger(*of)?)?)))
         .collect::<Result<Vec<_>, Error>>()?;
-    let (writer, progress) = start_writer(options, &prepared.live, &prepared.engine)?;
+    let (writer, progress) = start_writer(options, &prepared)?;
     let Prepared { engine, mut warnings, found, .. } = prepared;
     let mut armed = Armed {
         engine,
@@ -92,10 +91,10 @@ pub fn arm(options: &Options) -> Result<Armed, Error> {
     Ok(armed)
 }
 
-fn start_writer(options: &Options, live: &Live, engine: &Engine) -> Result<(Child, UnixStream), Error> {
+fn start_writer(options: &Options, prepared: &Prepared) -> Result<(Child, UnixStream), Error> {
     let (ours, theirs) =
         UnixStream::pair().map_err(|error| Error::io("making a socket for the writer", error))?;
-    let handover = takeover::handover(options, live, engine, theirs.as_fd())?;
+    let handover = takeover::handover(options, prepared, theirs.as_fd())?;
     let failed = |error| Error::io("handing over to the writer", error);
     let memory = rustix::fs::memfd_create("lkd-handover", rustix::fs::MemfdFlags::CLOEXEC)
         .map_err(|error| failed(error.into()))?;

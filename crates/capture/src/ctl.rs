@@ -254,9 +254,14 @@ impl Ctl {
         self.lanes.iter().enumerate().filter(move |(place, _)| kept >> place & 1 == 1).map(|(_, lane)| lane)
     }
 
+    /// Whether this shot copies the lane.
+    pub fn keeps(&self, lane: Lanes) -> bool {
+        get(&self.lanes_kept) >> lane as u8 & 1 == 1
+    }
+
     /// Whether this shot's pages are found by their class; a minidump's are not.
     pub fn by_class(&self) -> bool {
-        get(&self.lanes_kept) >> Lanes::Mini as u8 & 1 == 0
+        !self.keeps(Lanes::Mini)
     }
 
     /// Pages met, by the number of their class.

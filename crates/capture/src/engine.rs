@@ -6,11 +6,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType, ObjectBuilder, PrintLevel};
-use lkd_dump::Request;
+use lkd_dump::{Kind, Request};
 use zerocopy::IntoBytes;
 
 use crate::ctl::{BATCH, Ctl, LANES, UNIT_PAGES, Unit};
 use crate::error::Error;
+use crate::guests;
 use crate::peek::Peeker;
 use crate::sys::{Mapping, run_program, update_map};
 
@@ -93,6 +94,7 @@ pub fn survey(units: &[Unit]) -> Result<Engine, Error> {
 /// The programs of an arming, over the maps of units, classes and peeks of `survey`.
 pub fn full(survey: &Engine, sizes: Sizes, triggers: &[TriggerProg]) -> Result<Engine, Error> {
     let mut programs = vec!["lkd_peek", "lkd_classify", "lkd_copy", "lkd_begin", "lkd_stop", "lkd_rehearse"];
+    programs.extend((sizes.kinds & Kind::KernelHypervisor.flags() != 0).then_some(guests::PROGRAM));
     programs.extend(triggers.iter().map(|trigger| trigger.program()));
     load(survey.units, sizes, Some((survey, SURVEYED)), &programs)
 }
@@ -230,7 +232,11 @@ fn try_load(
             "lkd_pages" => map.set_max_entries(entries(sizes.slots.div_ceil(BATCH))?)?,
             "lkd_marks" => map.set_max_entries(entries(sizes.marks)?)?,
             "lkd_cpus" => map.set_max_entries(entries(sizes.cpus.into())?)?,
-            _ => {}
+            name => {
+                if let Some(count) = guests::entries(name, sizes.kinds) {
+                    map.set_max_entries(count)?;
+                }
+            }
         }
         if name.ends_with(".rodata") {
             // the programs' only constant: what the verifier may leave out

@@ -13,6 +13,7 @@
 //! - [`handover`], [`takeover`]: what [`writer`], a process of its own, is told and given when it starts
 //! - [`report`]: one dump: [`source`] its pages, [`registers`] where the thread stood, [`unwind`] one frame up,
 //!   [`direct`] its file
+//! - [`guests`] the virtual machines that KVM runs
 //! - [`taken`] what the freeze has left, [`verdict`] is it of one instant?
 //! - [`progress`]: what the writer tells meanwhile
 //! - [`drill`]: freezes without a writer, for tests and measurements
@@ -35,6 +36,7 @@ pub mod error;
 mod first;
 pub mod forecast;
 mod freeze;
+mod guests;
 mod handover;
 pub mod invariants;
 pub mod live;

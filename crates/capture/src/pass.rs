@@ -6,12 +6,17 @@ use crate::error::Error;
 /// How long one run may keep its CPU, in nanoseconds.
 const SLICE_NS: u64 = 20_000_000;
 /// A slice in which nothing was done (this CPU was taken away meanwhile) is tried again with twice the time, so many times.
-const TRIES: u32 = 8;
+pub const TRIES: u32 = 8;
 
 /// CLOCK_MONOTONIC, in nanoseconds: the clock of bpf_ktime_get_ns.
 pub fn now_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// When a slice ends that was tried so often before.
+pub fn slice_end(idle: u32) -> u64 {
+    now_ns() + (SLICE_NS << idle.min(TRIES))
 }
 
 /// Lets `run` (one slice of lkd_classify) work until every unit is classified.
@@ -25,7 +30,7 @@ pub fn classify_rest(ctl: &Ctl, mut run: impl FnMut() -> Result<u32, Error>) -> 
         if idle > TRIES {
             return Err(Error::Machine(format!("classification stands still at unit {before}")));
         }
-        set(&ctl.deadline_ns, now_ns() + (SLICE_NS << idle));
+        set(&ctl.deadline_ns, slice_end(idle));
         run()?;
         idle = if get(&ctl.next_unit) == before { idle + 1 } else { 0 };
     }
@@ -38,7 +43,7 @@ pub fn copy_rest(ctl: &Ctl, mut run: impl FnMut() -> Result<u32, Error>) -> Resu
     let mut idle = 0;
     while idle <= TRIES {
         let before = get(&ctl.next_slot);
-        set(&ctl.deadline_ns, now_ns() + (SLICE_NS << idle));
+        set(&ctl.deadline_ns, slice_end(idle));
         if run()? & DEADLINE == 0 {
             break;
         }

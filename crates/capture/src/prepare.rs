@@ -17,7 +17,7 @@ use crate::options::{Options, Work};
 use crate::pass::{classify_rest, copy_rest};
 use crate::ram::Ram;
 use crate::room::{self, Known, Room};
-use crate::{doctor, first, target};
+use crate::{doctor, first, guests, target};
 
 /// Rounds of looks that a wait may take, for every half second that it may last; each round has 2^20.
 const SPINS: u64 = 64;
@@ -33,6 +33,8 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// What the sizing pass met, by class.
     pub found: [u64; 16],
+    /// Why no virtual machine is looked for although it was asked for.
+    pub no_guests: Option<String>,
 }
 
 /// Prepares an engine.
@@ -62,7 +64,7 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
         _ => Vec::new(),
     };
     let known = Known { live: &live, found: &found, first: first.len() as u64, available: available()? };
-    let Room { sizes, pages, warnings } = Room::new(options, &known)?;
+    let Room { sizes, pages, mut warnings } = Room::new(options, &known)?;
     // What is written is compressed, seldom to less than a fourth.
     if free < pages.saturating_mul(4096) / 4 {
         return Err(Error::refused(
@@ -96,8 +98,12 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
         set(&ctl.entry_first, entry.start);
         set(&ctl.entry_end, entry.end);
     }
+    let no_guests = guests::settle(&engine, symbols.as_ref())?;
+    warnings.extend(no_guests.iter().map(|why| {
+        format!("no virtual machine will be found ({why}): lkd(4) and lkd(5) are as lkd(0) and lkd(1)")
+    }));
     mark_own(&engine, &live)?;
-    let prepared = Prepared { engine, live, first, warnings, found };
+    let prepared = Prepared { engine, live, first, warnings, found, no_guests };
     prepared.warm_up()?;
     if options.work == Work::Stop {
         set(&prepared.engine.ctl()?.units, 0);
@@ -122,6 +128,7 @@ impl Prepared {
         let ctl = self.engine.ctl()?;
         ctl.reset_pass();
         clear_marks(&self.engine, &self.live.ram)?;
+        guests::reset(&self.engine)?;
         list_first(&self.engine, &self.first)?;
         set(&ctl.sequence, sequence);
         Ok(())

@@ -29,6 +29,11 @@ pub enum Event {
         /// lkd()'s argument.
         kind: u32,
     },
+    /// What a person should know of the shot beside that.
+    Noted {
+        /// In words.
+        what: String,
+    },
     /// The file grows.
     Writing {
         /// Bytes of memory written so far, before compression.
@@ -99,6 +104,7 @@ impl Event {
                 seconds.to_string(),
             ],
             Event::Ready { slow } => ["ready".into()].into_iter().chain(slow.clone()).collect(),
+            Event::Noted { what } => vec!["noted".into(), what.clone()],
             Event::Failed { why } => vec!["failed".into(), why.clone()],
             Event::Gone => vec!["gone".into()],
         };
@@ -140,6 +146,7 @@ impl Event {
                 seconds: fields.get(7)?.parse().ok()?,
             }),
             "ready" => Some(Event::Ready { slow: text(1) }),
+            "noted" => Some(Event::Noted { what: text(1)? }),
             "failed" => Some(Event::Failed { why: text(1)? }),
             "gone" => Some(Event::Gone),
             _ => None,
@@ -185,6 +192,7 @@ impl Event {
                 line
             }
             Event::Ready { .. } => "armed".into(),
+            Event::Noted { what } => what.clone(),
             Event::Failed { why } => format!("no live dump: {why}"),
             Event::Gone => "the dump's writer was killed: no live dump".into(),
         }
@@ -279,6 +287,7 @@ mod tests {
             },
             Event::Ready { slow: None },
             Event::Ready { slow: Some("no".into()) },
+            Event::Noted { what: "2 CPUs".into() },
             Event::Failed { why: "no\nspace".into() },
             Event::Gone,
         ];

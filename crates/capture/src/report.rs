@@ -13,6 +13,7 @@ use lkd_kernel::symbols::Symbols;
 
 use crate::ctl::{STACK_BYTES, get};
 use crate::error::{Error, plain};
+use crate::guests;
 use crate::pass::now_ns;
 use crate::progress::Event;
 use crate::registers::{self, Stack};
@@ -46,7 +47,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         kind: shot.flags,
     });
     let begun = begun(writer.ctl()?);
-    let drained_ns = writer.finish_capture()?;
+    let finished = writer.finish_capture()?;
     // Not before: what is copied late should be copied soon.
     crate::sys::stand_back();
     if get(&writer.ctl()?.copy) == 0 {
@@ -70,7 +71,13 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     let path = report.path();
     let failed = |error| Error::io(format!("writing {}", path.display()), error);
     let mut file = report.create().map_err(failed)?;
-    let meta = meta(writer, &shot, &cpus)?;
+    let mut meta = meta(writer, &shot, &cpus)?;
+    if meta.kind.hypervisor() {
+        let machines = writer.guests.machines(finished.late_guests)?;
+        meta.notes.machines(&machines);
+        let what = guests::told(&machines, meta.kind, writer.guests.why.as_deref());
+        writer.socket.tell(&Event::Noted { what });
+    }
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let told = WriteStats { threads: threads.get() as u32, ..stats(writer.format) };
 
@@ -85,7 +92,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         unlisted,
         pages,
         begun: &begun,
-        drained_ns,
+        drained_ns: (finished.from_ns, finished.to_ns),
         stack: &stack,
         still: stirs.is_empty(),
     };

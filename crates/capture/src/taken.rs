@@ -63,9 +63,15 @@ pub fn read_shot(memory: &Mapping, ctl: &Ctl) -> Result<Shot, Error> {
     shot.pages.found = ctl.found();
     let kept = |class: &PageClass| get(&ctl.classes_listed) >> *class as u8 & 1 == 1;
     let found = |class: PageClass| shot.pages.found.get(class as usize).copied().unwrap_or(0);
-    let picked = ctl.lanes.get(Lanes::Mini as usize).map_or(0, Lane::listed);
-    shot.pages.kept =
-        if ctl.by_class() { PageClass::ALL.into_iter().filter(kept).map(found).sum() } else { picked };
+    // A machine's memory is its process', whose pages are counted by class where they are kept.
+    let lane = |lane: Lanes| ctl.lanes.get(lane as usize).map_or(0, Lane::listed);
+    let guests = if ctl.keeps(Lanes::Guest) && !ctl.keeps(Lanes::User) { lane(Lanes::Guest) } else { 0 };
+    shot.pages.kept = guests
+        + if ctl.by_class() {
+            PageClass::ALL.into_iter().filter(kept).map(found).sum()
+        } else {
+            lane(Lanes::Mini)
+        };
     // the first lane's pages stand in the others too
     let [first, ..] = &ctl.lanes;
     shot.pages.frozen = get(&ctl.copied).saturating_sub(first.begun());

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use lkd_dump::{Format, Shot, Vaddr};
 
 use crate::cpus::Cpus;
-use crate::ctl::{self, CpuSlot, Ctl, State, Unit, get};
-use crate::engine::Engine;
+use crate::ctl::{self, CpuSlot, Ctl, Lanes, State, Unit, get, set};
 use crate::error::Error;
+use crate::guests::{self, Guests};
 use crate::handover::Handover;
 use crate::live::{self, Live};
 use crate::options::{Options, ProbeName};
 use crate::peek::Peeker;
+use crate::prepare::Prepared;
 use crate::progress::Event;
 use crate::sys::{self, Mapping, Wakeups, inherited};
 use crate::taken::{Taken, read_shot};
@@ -47,14 +48,14 @@ pub struct Given<'a> {
 /// Describes an arming for the writer.
 pub fn handover<'a>(
     options: &Options,
-    live: &Live,
-    engine: &'a Engine,
+    prepared: &'a Prepared,
     socket: BorrowedFd<'a>,
 ) -> Result<Given<'a>, Error> {
+    let Prepared { engine, live, .. } = prepared;
     let mut text = Handover::default();
     let mut fds = vec![socket];
     text.put_value("socket", socket.as_raw_fd());
-    for name in MAPS.into_iter().chain([RING]) {
+    for name in MAPS.into_iter().chain(guests::MAPS).chain([RING]) {
         let fd = engine.map(name)?;
         text.put_value(name, fd.as_raw_fd());
         fds.push(fd);
@@ -64,6 +65,11 @@ pub fn handover<'a>(
         text.put_value(&format!("program.{name}"), fd.as_raw_fd());
         fds.push(fd);
     }
+    if let Ok(fd) = engine.program(guests::PROGRAM) {
+        text.put_value(&format!("program.{}", guests::PROGRAM), fd.as_raw_fd());
+        fds.push(fd);
+    }
+    text.put("no_guests", prepared.no_guests.as_deref().unwrap_or_default());
     text.put("root", std::os::unix::ffi::OsStrExt::as_bytes(options.root.as_os_str()));
     text.put("file", options.file.as_deref().unwrap_or_default());
     text.put("component", options.component.as_bytes());
@@ -106,6 +112,9 @@ pub struct Writer {
     pub peeker: Peeker,
     classify: OwnedFd,
     copy: OwnedFd,
+    pub guests: Guests,
+    /// Not there where no kind of the arming has guests.
+    list_guests: Option<OwnedFd>,
     ring: OwnedFd,
     wakeups: Wakeups,
     pub cpus: Cpus,
@@ -161,6 +170,8 @@ impl Writer {
             |fd: &OwnedFd, len: usize| Mapping::new(fd.as_fd(), len.next_multiple_of(4096)).map_err(failed);
         let control = || mapped(&control, size_of::<Ctl>());
         let slots = live.cpu_slots.max(1);
+        let (no_guests, list_guests) =
+            (text.text("no_guests").map_err(broken)?, format!("program.{}", guests::PROGRAM));
         let cpus = || Ok(Cpus::new(mapped(&cpus, slots as usize * size_of::<CpuSlot>())?, slots));
         let mut wakers = Wakers::new(wake.as_fd(), control()?, cpus()?).map_err(failed)?;
         wakers.serve(&live.cpus).map_err(|error| Error::io("starting a thread for each CPU", error))?;
@@ -176,6 +187,8 @@ impl Writer {
             peeker: Peeker::new(fd("program.lkd_peek")?, peeks.as_fd(), bounce.as_fd()).map_err(failed)?,
             classify: fd("program.lkd_classify")?,
             copy: fd("program.lkd_copy")?,
+            guests: Guests::new(map, Some(no_guests.to_owned()).filter(|why| !why.is_empty()))?,
+            list_guests: text.get(&list_guests).is_ok().then(|| fd(&list_guests)).transpose()?,
             wakeups: Wakeups::new(ring.as_fd()).map_err(failed)?,
             ring,
             socket: Socket(UnixStream::from(fd("socket")?)),
@@ -261,8 +274,8 @@ impl Writer {
         }
     }
 
-    /// Finishes what the deadline or the buffer's size cut short. Gives the times between which pages were copied late.
-    pub fn finish_capture(&self) -> Result<(u64, u64), Error> {
+    /// Finishes what the deadline or the buffer's size cut short. Gives what came late.
+    pub fn finish_capture(&self) -> Result<Finished, Error> {
         let ctl = self.ctl()?;
         let run = |program: &OwnedFd, doing: &str| {
             sys::run_program(program.as_fd()).map_err(|error| Error::io(doing.to_owned(), error))
@@ -271,11 +284,29 @@ impl Writer {
             crate::pass::classify_rest(ctl, || run(&self.classify, "classifying the rest"))?;
         }
         let from = crate::pass::now_ns();
+        let mut late = 0;
+        if let Some(list_guests) = self.list_guests.as_ref().filter(|_| ctl.keeps(Lanes::Guest)) {
+            late = self.guests.finish(|idle| {
+                set(&ctl.deadline_ns, crate::pass::slice_end(idle));
+                run(list_guests, "looking for virtual machines").map(|_| ())
+            })?;
+        }
         if get(&ctl.copy) == 1 {
             crate::pass::copy_rest(ctl, || run(&self.copy, "copying the rest"))?;
         }
-        Ok((from, crate::pass::now_ns()))
+        Ok(Finished { from_ns: from, to_ns: crate::pass::now_ns(), late_guests: late })
     }
+}
+
+/// What came after the freeze.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished {
+    /// Pages were copied from then
+    pub from_ns: u64,
+    /// to then.
+    pub to_ns: u64,
+    /// What of virtual machines was found then, as bits of [`lkd_dump::vm::flags`].
+    pub late_guests: u32,
 }
 
 impl Writer {
