@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use lkd_capture::Work;
 use lkd_cli::output::Output;
-use lkd_cli::{capture, doctor, freezes, invariants, patterns, verify};
+use lkd_cli::{capture, doctor, freezes, guests, invariants, patterns, verify};
 use lkd_dump::Kind;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
@@ -119,6 +119,14 @@ enum Selftest {
         #[arg(long)]
         btf: Option<PathBuf>,
     },
+    /// List the virtual machines in a dump, and judge them by what `vmrun` told
+    Guests {
+        /// The dump
+        file: PathBuf,
+        /// What `vmrun` printed: its process, its memory, its registers
+        #[arg(long)]
+        planted: Option<PathBuf>,
+    },
 }
 
 fn work(word: &str) -> Result<Work, String> {
@@ -204,6 +212,15 @@ fn main() {
         }
         Command::Selftest(Selftest::Patterns { file, table, kallsyms, btf }) => {
             match patterns::look(&invariants::Asked { dump: file, planted: None, kallsyms, btf }, &table) {
+                Ok((text, good)) => (text, if good { 0 } else { 1 }),
+                Err(why) => {
+                    let _ = writeln!(stderr(), "lkd: {why}");
+                    exit(2)
+                }
+            }
+        }
+        Command::Selftest(Selftest::Guests { file, planted }) => {
+            match guests::judge(&file, planted.as_deref()) {
                 Ok((text, good)) => (text, if good { 0 } else { 1 }),
                 Err(why) => {
                     let _ = writeln!(stderr(), "lkd: {why}");
