@@ -63,6 +63,8 @@ fn boots(kernel: &str, smp: u32, filters: &[String], tally: &mut Tally) -> Resul
         smp,
         share: Some(place::workspace().join("tests")),
         out: Some(out.clone()),
+        // QEMU emulates AMD's, and a guest's guest is what lkd(4) is for.
+        modules: vec!["kvm_amd".into()],
         timeout: Duration::from_secs(2400),
         ..Guest::default()
     };

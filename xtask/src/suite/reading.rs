@@ -54,6 +54,11 @@ fn drgn(vmlinux: &Path, dump: &Path, expected: &[&str], tally: &mut Tally) -> Re
     if planted.exists() {
         drgn_judges("consistent.py", vmlinux, dump, &[&planted.to_string_lossy()], tally)?;
     }
+    // And of one that has a virtual machine, what that machine is.
+    let guests = dump.with_extension("guests");
+    if guests.exists() {
+        drgn_judges("guests.py", vmlinux, dump, &[&guests.to_string_lossy()], tally)?;
+    }
     let torn = said.lines().find(|line| line.starts_with("ok torn: "));
     Ok(torn.is_some_and(|line| !line.contains(" 0 after it")))
 }

@@ -1,0 +1,37 @@
+# lkd(4) and lkd(5) hold the memory and the CPUs of the virtual machines that run: by what `vmrun` told, from the file alone. Without a
+# machine they are as lkd(0) and lkd(1), and say so; without KVM too.
+# @where: guest
+# @needs: root syscall
+# @timeout: 900
+. "$DIR/common.sh"
+vmrun 900 > planted 2> vmrun.err &
+vm=$!
+until_so holds '^ready' planted || { cat vmrun.err; exit 1; }
+# A dump of this kind, of which the message says that it is of one instant.
+take() {
+	for attempt in 1 2 3 4 5; do
+		rm -rf reports
+		mkdir -m 700 reports
+		dtrace -w -x lkdpath="$T/reports" -x lkdmaxpause=5s -x lkdbuf=256m -n "syscall::close:return { lkd($1); exit(0); }" > out 2> err || { cat err; exit 1; }
+		dump=$(echo reports/DTRACE-*/vmcore)
+		grep -q '^dtrace: live dump .*, consistent$' err && break
+		grep '^dtrace: live dump' err >&2
+	done
+	grep -o 'live dump [^ ]* ([a-z]*)' err
+	grep 'virtual machine' err
+}
+for kind in 4 5; do
+	take $kind
+	lkd selftest guests "$dump" --planted planted > judged || { cat err judged; exit 1; }
+	grep '^ok ' judged | sed 's/process .*/process N/'
+	[ $kind = 4 ] || break
+	leave "$dump" hypervisor.kdump
+	[ -d /out ] && cp planted /out/readers/hypervisor.guests
+done
+kill $vm
+wait $vm 2> /dev/null
+take 4
+lkd selftest guests "$dump"
+rmmod kvm_amd && rmmod kvm || exit 1
+dtrace -w -x lkdpath="$T/reports" -n 'BEGIN { exit(0); } syscall::close:return { lkd(5); }' 2>&1 | grep 'virtual machine'
+for module in kvm kvm_amd; do insmod /lkd/module/$module.ko || exit 1; done
