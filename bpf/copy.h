@@ -14,7 +14,17 @@ struct copy {
 	__u32 status;
 	__u32 check; /* the machine runs on: pages change hands */
 	struct lkd_ctl *c;
+	char *copies; /* of the batch */
 };
+
+/* Where the batch of slots from this one on is copied to. */
+static __always_inline char *batch_at(struct lkd_ctl *c, __u64 slot)
+{
+	__u64 batch = slot / LKD_BATCH, shift = c->piece_shift & 31;
+	__u32 piece = batch >> shift, in = batch & ((1u << shift) - 1);
+	void *map = bpf_map_lookup_elem(&lkd_pages, &piece);
+	return map ? bpf_map_lookup_elem(map, &in) : 0;
+}
 
 /* Has the page a class that may be read at all, now?  It may have been given to somebody else since it was classified. */
 static __always_inline int still_kept(struct lkd_ctl *c, __u64 pfn)
@@ -47,10 +57,9 @@ static __always_inline int has_marks(const struct lkd_ctl *c, __u64 pfn)
  * do for copy_page. */
 static __always_inline void copy_run(struct lkd_ctl *c, struct copy *s)
 {
-	__u32 key = s->entry, last = s->entry + LKD_BATCH - 1, to = s->slot / LKD_BATCH;
+	__u32 key = s->entry, last = s->entry + LKD_BATCH - 1;
 	__u64 *first = bpf_map_lookup_elem(&lkd_list, &key), *end = bpf_map_lookup_elem(&lkd_list, &last);
-	char *copies = bpf_map_lookup_elem(&lkd_pages, &to);
-	if (!first || !end || !copies || s->check || s->end - s->entry != LKD_BATCH)
+	if (!first || !end || s->check || s->end - s->entry != LKD_BATCH)
 		return;
 	/* entries of a batch ascend, or come from places that several CPUs have filled */
 	__u64 pfn = *first;
@@ -64,7 +73,7 @@ static __always_inline void copy_run(struct lkd_ctl *c, struct copy *s)
 		if (!entry || *entry != pfn + i)
 			return;
 	}
-	if (bpf_probe_read_kernel(copies, LKD_BATCH * 4096, (void *)(c->page_offset + (pfn << 12))))
+	if (bpf_probe_read_kernel(s->copies, LKD_BATCH * 4096, (void *)(c->page_offset + (pfn << 12))))
 		return;
 	for (__u32 i = 0; i < LKD_BATCH; i++) {
 		key = s->entry + i;
@@ -99,7 +108,8 @@ static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 		return s->lane >= s->lanes;
 	}
 	__u64 slot = __sync_fetch_and_add(&c->next_slot, LKD_BATCH);
-	if (slot + LKD_BATCH > c->slots) {
+	char *copies = batch_at(c, slot);
+	if (slot + LKD_BATCH > c->slots || !copies) {
 		s->status |= LKD_BUFFER_SMALL;
 		return 1;
 	}
@@ -109,6 +119,7 @@ static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 	__u64 n = __sync_fetch_and_add(&l->next, LKD_BATCH);
 	if (n >= listed)
 		return 0;
+	s->copies = copies;
 	s->slot = slot;
 	s->entry = l->base + n;
 	s->end = l->base + (n + LKD_BATCH < listed ? n + LKD_BATCH : listed);
@@ -123,11 +134,9 @@ static long copy_page(__u32 i, struct copy *s)
 		return next_batch(c, s);
 	__u32 key = s->entry;
 	__u64 *entry = bpf_map_lookup_elem(&lkd_list, &key);
-	key = s->slot / LKD_BATCH;
-	char *to = bpf_map_lookup_elem(&lkd_pages, &key);
-	if (!entry || !to)
+	if (!entry)
 		return 1;
-	to += (s->slot & (LKD_BATCH - 1)) * 4096;
+	char *to = s->copies + (s->slot & (LKD_BATCH - 1)) * 4096;
 	__u64 pfn = *entry & LKD_ENTRY_PFN;
 	if (pfn == LKD_ENTRY_NONE) {
 		/* a place without a page */
@@ -152,6 +161,9 @@ static long copy_page(__u32 i, struct copy *s)
 static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns, __u32 lanes, __u32 check)
 {
 	__u64 zero = c->zero;
+	char *copies = batch_at(c, zero);
+	if (!copies)
+		return LKD_BUFFER_SMALL;
 	struct copy s = {
 		.deadline_ns = deadline_ns,
 		.entry = zero,
@@ -165,6 +177,7 @@ static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns, __
 		.status = zero,
 		.check = check,
 		.c = c,
+		.copies = copies,
 	};
 	bpf_loop(1 << 23, copy_page, &s, 0);
 	if (s.open)

@@ -100,6 +100,7 @@ struct lkd_ctl {
 	__u64 marks; /* words of lkd_marks; 0: no kind of this arming needs them */
 	__u64 levels; /* of page tables */
 	__u64 sme_mask; /* the bit of a page table's entry that says "encrypted" */
+	__u64 piece_shift; /* batches of a piece of the buffer: 1 << piece_shift */
 
 	/* state */
 	__u64 state; /* enum lkd_state; ARMED to TAKEN by compare-and-swap of the trigger, ARMED to IDLE by that of user space */
@@ -152,7 +153,7 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 1040, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 1048, "struct lkd_ctl");
 _Static_assert(sizeof(struct lkd_cpu) == 256, "struct lkd_cpu");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");

@@ -70,13 +70,21 @@ struct {
 	__type(value, __u64);
 } lkd_marks SEC(".maps");
 
-/* the copies: a batch of slots is one element, so that pages that follow each other are copied at once */
-struct {
+/* The copies: a batch of slots is one element, so that pages that follow each other are copied at once.  In pieces, each a map of its
+ * own, that go back to the system one by one as they are written. */
+struct lkd_piece {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
 	__uint(value_size, LKD_BATCH * 4096);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__array(values, struct lkd_piece);
 } lkd_pages SEC(".maps");
 
 struct {

@@ -56,7 +56,8 @@ pub fn arm(options: &Options) -> Result<Armed, Error> {
         .map(|of| Ok((*of, engine::prog_array(prepared.engine.trigger(*of)?)?)))
         .collect::<Result<Vec<_>, Error>>()?;
     let (writer, progress) = start_writer(options, &prepared)?;
-    let Prepared { engine, mut warnings, found, .. } = prepared;
+    let Prepared { mut engine, mut warnings, found, .. } = prepared;
+    engine.let_go();
     let mut armed = Armed {
         engine,
         arrays,

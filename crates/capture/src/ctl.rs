@@ -122,6 +122,7 @@ pub struct Ctl {
     pub marks: AtomicU64,
     pub levels: AtomicU64,
     pub sme_mask: AtomicU64,
+    pub piece_shift: AtomicU64,
 
     pub state: AtomicU64,
     pub sequence: AtomicU64,
@@ -312,12 +313,12 @@ const _: () = {
     assert!(size_of::<Lane>() == 32);
     assert!(size_of::<Peek>() == 24);
     assert!(offset_of!(Ctl, pipe_fd) == 104);
-    assert!(offset_of!(Ctl, state) == 400);
-    assert!(offset_of!(Ctl, found) == 536);
-    assert!(offset_of!(Ctl, lanes) == 664);
-    assert!(offset_of!(Ctl, stack_base) == 920);
-    assert!(offset_of!(Ctl, batches_taken) == 968);
-    assert!(size_of::<Ctl>() == 1040);
+    assert!(offset_of!(Ctl, state) == 408);
+    assert!(offset_of!(Ctl, found) == 544);
+    assert!(offset_of!(Ctl, lanes) == 672);
+    assert!(offset_of!(Ctl, stack_base) == 928);
+    assert!(offset_of!(Ctl, batches_taken) == 976);
+    assert!(size_of::<Ctl>() == 1048);
     assert!(offset_of!(CpuSlot, state) == 32);
     assert!(size_of::<CpuSlot>() == 256);
 };
@@ -360,6 +361,7 @@ pub mod tests {
             marks: zero(),
             levels: zero(),
             sme_mask: zero(),
+            piece_shift: zero(),
             state: zero(),
             sequence: zero(),
             dropped: zero(),

@@ -10,6 +10,7 @@ use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
 use lkd_kernel::vmcoreinfo::VmcoreInfo;
 
+use crate::buffer::Buffer;
 use crate::cpus::Cpus;
 use crate::ctl::{Copied, State, entry, get, set};
 use crate::engine::{self, TriggerProg};
@@ -35,7 +36,7 @@ pub struct Drill {
     cpus: Cpus,
     shot: Mapping,
     list: Mapping,
-    pages: Mapping,
+    pages: Buffer,
     sequence: u64,
 }
 
@@ -68,7 +69,7 @@ impl Drill {
         let shot = engine.map_memory("lkd_shot", size_of::<lkd_dump::Shot>())?;
         let cpus = cpus(engine)?;
         let list = engine.map_memory("lkd_list", engine.sizes.lanes.iter().sum::<u64>() as usize * 8)?;
-        let pages = engine.map_memory("lkd_pages", engine.sizes.slots as usize * PAGE_SIZE)?;
+        let pages = engine.buffer()?;
         Ok(Drill { prepared, freeze, wakers, cpus, shot, list, pages, sequence: 0 })
     }
 
@@ -100,7 +101,7 @@ impl Drill {
         let memory = Frames(|pfn: lkd_dump::Pfn| {
             let slot = slots.get(&pfn.0)?;
             let mut page = [0; PAGE_SIZE];
-            self.pages.read(*slot as usize * PAGE_SIZE, &mut page).then(|| Arc::new(page))
+            self.pages.read(*slot, &mut page).then(|| Arc::new(page))
         });
         let live = &self.prepared.live;
         let broken = |error: &dyn std::fmt::Display| Error::Machine(format!("judging the image: {error}"));

@@ -9,11 +9,12 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType, ObjectBuilder, PrintLevel
 use lkd_dump::{Kind, Request};
 use zerocopy::IntoBytes;
 
+use crate::buffer::{Buffer, Shape};
 use crate::ctl::{BATCH, Ctl, LANES, UNIT_PAGES, Unit};
 use crate::error::Error;
 use crate::guests;
 use crate::peek::Peeker;
-use crate::sys::{Mapping, run_program, update_map};
+use crate::sys::{Mapping, put_maps, run_program, update_map};
 
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/capture.bpf.o"));
 
@@ -64,6 +65,8 @@ pub struct Sizes {
 pub struct Engine {
     maps: BTreeMap<String, OwnedFd>,
     programs: BTreeMap<String, OwnedFd>,
+    /// The pieces of the buffer, in their order.
+    pieces: Vec<OwnedFd>,
     control: Mapping,
     /// The class of every page, one byte each.
     pub classes: Mapping,
@@ -141,6 +144,21 @@ impl Engine {
             .map_err(|error| Error::io(format!("mapping {name} ({len} bytes)"), error))
     }
 
+    /// The buffer of pages.
+    pub fn buffer(&self) -> Result<Buffer, Error> {
+        Buffer::map(Shape::of(self.sizes.slots), self.pieces.iter().map(AsFd::as_fd))
+    }
+
+    /// The pieces of the buffer, for somebody who keeps them instead.
+    pub fn pieces(&self) -> &[OwnedFd] {
+        &self.pieces
+    }
+
+    /// Holds the buffer's memory no longer than others do.
+    pub fn let_go(&mut self) {
+        self.pieces.clear();
+    }
+
     /// Runs one of the programs that are not triggers.
     pub fn run(&self, name: &str) -> Result<u32, Error> {
         run_program(self.program(name)?).map_err(|error| Error::io(format!("running {name}"), error))
@@ -199,7 +217,7 @@ fn load(
     })));
     let loaded = try_load(units, sizes, over, programs);
     libbpf_rs::set_print(before);
-    let (maps, programs) = loaded.map_err(|error| Error::Engine {
+    let (maps, programs, pieces) = loaded.map_err(|error| Error::Engine {
         error: error.to_string(),
         log: WARNINGS.lock().map(|warnings| warnings.clone()).unwrap_or_default(),
     })?;
@@ -211,10 +229,10 @@ fn load(
     };
     let control = mapped("lkd_ctl", 4096)?;
     let classes = mapped("lkd_classes", (units * UNIT_PAGES as usize).next_multiple_of(4096))?;
-    Ok(Engine { maps, programs, control, classes, sizes, units })
+    Ok(Engine { maps, programs, pieces, control, classes, sizes, units })
 }
 
-type Loaded = (BTreeMap<String, OwnedFd>, BTreeMap<String, OwnedFd>);
+type Loaded = (BTreeMap<String, OwnedFd>, BTreeMap<String, OwnedFd>, Vec<OwnedFd>);
 
 fn try_load(
     units: usize,
@@ -223,13 +241,24 @@ fn try_load(
     wanted: &[&str],
 ) -> Result<Loaded, libbpf_rs::Error> {
     let entries = |n: u64| u32::try_from(n.max(1)).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
+    let shape = Shape::of(sizes.slots);
+    // Over all maps of another engine: its buffer too.
+    let pieces = match over {
+        Some((_, [])) => Vec::new(),
+        _ => (0..shape.pieces).map(|_| piece(shape)).collect::<Result<Vec<_>, _>>()?,
+    };
     let mut object = ObjectBuilder::default().name("lkd_capture")?.open_memory(OBJECT)?;
     for mut map in object.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         match name.as_str() {
             "lkd_units" | "lkd_classes" => map.set_max_entries(entries(units as u64)?)?,
             "lkd_list" => map.set_max_entries(entries(sizes.lanes.iter().sum())?)?,
-            "lkd_pages" => map.set_max_entries(entries(sizes.slots.div_ceil(BATCH))?)?,
+            "lkd_pages" => {
+                map.set_max_entries(shape.pieces)?;
+                if let Some(first) = pieces.first() {
+                    map.set_inner_map_fd(first.as_fd())?;
+                }
+            }
             "lkd_marks" => map.set_max_entries(entries(sizes.marks)?)?,
             "lkd_cpus" => map.set_max_entries(entries(sizes.cpus.into())?)?,
             name => {
@@ -259,6 +288,9 @@ fn try_load(
     let object = object.load()?;
     let mut maps = BTreeMap::new();
     for map in object.maps() {
+        if map.name() == "lkd_pages" && !pieces.is_empty() {
+            put_maps(map.as_fd(), &pieces.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
+        }
         maps.insert(map.name().to_string_lossy().into_owned(), map.as_fd().try_clone_to_owned()?);
     }
     let mut programs = BTreeMap::new();
@@ -268,5 +300,17 @@ fn try_load(
                 .insert(program.name().to_string_lossy().into_owned(), program.as_fd().try_clone_to_owned()?);
         }
     }
-    Ok((maps, programs))
+    Ok((maps, programs, pieces))
+}
+
+/// A piece of the buffer.
+fn piece(shape: Shape) -> Result<OwnedFd, libbpf_rs::Error> {
+    let options = libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as _,
+        map_flags: libbpf_sys::BPF_F_MMAPABLE,
+        ..Default::default()
+    };
+    let bytes = BATCH as u32 * lkd_dump::PAGE_SIZE as u32;
+    let map = MapHandle::create(MapType::Array, Some("lkd_piece"), 4, bytes, shape.batches, &options)?;
+    Ok(map.as_fd().try_clone_to_owned()?)
 }

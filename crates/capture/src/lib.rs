@@ -7,7 +7,7 @@
 //! - [`options`] and [`arm`]: everything that could fail, done before the probe; gives [`Armed`]
 //!   - [`prepare`]: programs, maps; [`room`] how large; [`first`] what will be copied before all else
 //!   - [`ram`] which page frames are memory, [`live`] where they appear, [`pass`] one classification from outside
-//!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`ctl`] what is shared with them, [`peek`] kernel memory read
+//!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`buffer`] where they copy to, [`ctl`] what is shared with them, [`peek`] kernel memory read
 //!   - [`freeze`] what stops CPUs, [`wakers`] a thread on each that makes it come, [`cpus`] who came
 //!   - [`target`] the directory that takes reports
 //! - [`handover`], [`takeover`]: what [`writer`], a process of its own, is told and given when it starts
@@ -25,6 +25,7 @@
 //! kernel memory.
 
 pub mod arm;
+mod buffer;
 pub mod classes;
 mod cpus;
 pub mod ctl;

@@ -8,6 +8,7 @@ use lkd_dump::PageClass;
 use lkd_kernel::symbols::Symbols;
 use lkd_kernel::vmcoreinfo::VmcoreInfo;
 
+use crate::buffer::Shape;
 use crate::cpus::Cpus;
 use crate::ctl::{CpuSlot, UNIT_PAGES, get, set};
 use crate::engine::{self, Engine};
@@ -17,6 +18,7 @@ use crate::options::{Options, Work};
 use crate::pass::{classify_rest, copy_rest};
 use crate::ram::Ram;
 use crate::room::{self, Known, Room};
+use crate::sys::Mapping;
 use crate::{doctor, first, guests, target};
 
 /// Rounds of looks that a wait may take, for every half second that it may last; each round has 2^20.
@@ -90,6 +92,7 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     set(&ctl.copy, u64::from(options.work >= Work::Copy));
     set(&ctl.emit, 1);
     set(&ctl.marks, sizes.marks);
+    set(&ctl.piece_shift, Shape::of(sizes.slots).shift());
     let info = VmcoreInfo::parse(&live.vmcoreinfo);
     let five = info.number("pgtable_l5_enabled").is_ok_and(|enabled| enabled == 1);
     set(&ctl.levels, if five { 5 } else { 4 });
@@ -191,7 +194,6 @@ fn mark_own(engine: &Engine, live: &Live) -> Result<(), Error> {
     let units = live.ram.units();
     let list = engine.sizes.lanes.iter().sum::<u64>() as usize * 8;
     let mappings = [
-        ("lkd_pages", engine.sizes.slots as usize * 4096),
         ("lkd_list", list),
         ("lkd_classes", engine.units * UNIT_PAGES as usize),
         ("lkd_bounce", crate::ctl::PEEKS * 4096),
@@ -199,9 +201,8 @@ fn mark_own(engine: &Engine, live: &Live) -> Result<(), Error> {
         ("lkd_cpus", engine.sizes.cpus as usize * size_of::<CpuSlot>()),
         ("lkd_stack", crate::ctl::STACK_BYTES),
     ];
-    for (name, len) in mappings {
-        let mapping = engine.map_memory(name, len)?;
-        for frame in frames_of_mapping(&mapping)? {
+    let mark = |mapping: &Mapping| {
+        for frame in frames_of_mapping(mapping)? {
             let after = units.partition_point(|unit| unit.first <= frame);
             let Some(unit) = after.checked_sub(1).and_then(|place| units.get(place)) else { continue };
             if frame < unit.first + u64::from(unit.pages) {
@@ -211,6 +212,10 @@ fn mark_own(engine: &Engine, live: &Live) -> Result<(), Error> {
                 }
             }
         }
+        Ok(())
+    };
+    for (name, len) in mappings {
+        mark(&engine.map_memory(name, len)?)?;
     }
-    Ok(())
+    engine.buffer()?.each(mark)
 }

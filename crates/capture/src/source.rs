@@ -8,6 +8,7 @@ use lkd_dump::{
     Torn, WriteStats, torn_to_fit,
 };
 
+use crate::buffer::Buffer;
 use crate::ctl::{Copied, Ctl, Lane, PEEKS, UNIT_PAGES, Unit, entry, get};
 use crate::pass::now_ns;
 use crate::peek::{Peeked, Peeker};
@@ -43,7 +44,7 @@ pub struct Held<'a> {
     pub list: &'a Mapping,
     /// Set when the list had no room for all.
     pub unlisted: Option<&'a Unlisted<'a>>,
-    pub pages: &'a Arc<Mapping>,
+    pub pages: &'a Arc<Buffer>,
     /// How far the trigger came in each lane.
     pub begun: &'a [u64],
     /// CLOCK_MONOTONIC between which the copying after the thaw was done.
@@ -102,7 +103,7 @@ impl<'a> Captured<'a> {
         let mut captured = Captured {
             wanted,
             next: 0,
-            pages: Arc::<Mapping>::clone(held.pages),
+            pages: Arc::<Buffer>::clone(held.pages),
             peeker,
             page_offset: get(&held.ctl.page_offset),
             kept: stack_pages(held),
@@ -115,6 +116,12 @@ impl<'a> Captured<'a> {
             began_ns: now_ns(),
             stats: WriteStats::default(),
         };
+        let lent =
+            captured.wanted.iter().filter(|page| captured.kept.iter().all(|(pfn, _)| *pfn != page.pfn));
+        held.pages.promise(lent.filter_map(|page| match page.copied {
+            Copied::Slot(slot) => Some(slot),
+            _ => None,
+        }));
         let drained: Vec<u64> = captured
             .wanted
             .iter()
@@ -233,16 +240,6 @@ fn add_unlisted(wanted: &mut Vec<Wanted>, from: &Unlisted<'_>) -> Result<(), Sou
     wanted.append(&mut missing);
     wanted.sort_unstable_by_key(|page| page.pfn);
     Ok(())
-}
-
-/// The engine's buffer of pages, by slot.
-impl Lender for Mapping {
-    fn copy(&self, slot: u64, into: &mut PageBytes) -> bool {
-        usize::try_from(slot)
-            .ok()
-            .and_then(|slot| slot.checked_mul(4096))
-            .is_some_and(|at| self.read(at, into))
-    }
 }
 
 impl PageSource for Captured<'_> {

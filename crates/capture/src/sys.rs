@@ -308,3 +308,25 @@ pub fn update_map(map: BorrowedFd<'_>, key: u32, value: &[u8]) -> io::Result<()>
     };
     if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
 }
+
+/// Puts maps into the first elements of a map of maps, all at once: the kernel waits for every program after each change of such a map.
+pub fn put_maps(of: BorrowedFd<'_>, maps: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let keys: Vec<u32> = (0..).take(maps.len()).collect();
+    let values: Vec<i32> = maps.iter().map(AsRawFd::as_raw_fd).collect();
+    let mut count = keys.len() as u32;
+    let options = libbpf_sys::bpf_map_batch_opts {
+        sz: size_of::<libbpf_sys::bpf_map_batch_opts>() as _,
+        ..Default::default()
+    };
+    // SAFETY: `count` keys and as many values, of the lengths that a map of maps has, live through the call.
+    let result = unsafe {
+        libbpf_sys::bpf_map_update_batch(
+            of.as_raw_fd(),
+            keys.as_ptr().cast(),
+            values.as_ptr().cast(),
+            &mut count,
+            &options,
+        )
+    };
+    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
+}

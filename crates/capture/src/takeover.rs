@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use lkd_dump::{Format, Shot, Vaddr};
 
+use crate::buffer::{Buffer, Shape};
 use crate::cpus::Cpus;
 use crate::ctl::{self, CpuSlot, Ctl, Lanes, State, Unit, get, set};
 use crate::error::Error;
@@ -69,6 +70,11 @@ pub fn handover<'a>(
         text.put_value(&format!("program.{}", guests::PROGRAM), fd.as_raw_fd());
         fds.push(fd);
     }
+    text.put(
+        "pieces",
+        engine.pieces().iter().map(|fd| fd.as_raw_fd().to_string()).collect::<Vec<_>>().join(","),
+    );
+    fds.extend(engine.pieces().iter().map(AsFd::as_fd));
     text.put("no_guests", prepared.no_guests.as_deref().unwrap_or_default());
     text.put("root", std::os::unix::ffi::OsStrExt::as_bytes(options.root.as_os_str()));
     text.put("file", options.file.as_deref().unwrap_or_default());
@@ -108,7 +114,9 @@ pub struct Writer {
     pub stack: Mapping,
     pub list: Mapping,
     pub classes: Mapping,
-    pub pages: Arc<Mapping>,
+    pub pages: Arc<Buffer>,
+    /// The engine's map of the buffer's pieces, and the first of them.
+    pieces: (OwnedFd, Option<OwnedFd>),
     pub peeker: Peeker,
     classify: OwnedFd,
     copy: OwnedFd,
@@ -169,6 +177,10 @@ impl Writer {
         let mapped =
             |fd: &OwnedFd, len: usize| Mapping::new(fd.as_fd(), len.next_multiple_of(4096)).map_err(failed);
         let control = || mapped(&control, size_of::<Ctl>());
+        let piece = |number: u32| inherited(number as i32).map_err(failed);
+        let pieces = crate::ram::number_list(text.text("pieces").map_err(broken)?);
+        let pieces = pieces.into_iter().map(piece).collect::<Result<Vec<OwnedFd>, Error>>()?;
+        let buffer = Buffer::map(Shape::of(number("slots")?), pieces.iter().map(AsFd::as_fd))?;
         let slots = live.cpu_slots.max(1);
         let (no_guests, list_guests) =
             (text.text("no_guests").map_err(broken)?, format!("program.{}", guests::PROGRAM));
@@ -183,7 +195,8 @@ impl Writer {
             stack: map("lkd_stack", ctl::STACK_BYTES)?,
             list: map("lkd_list", number("entries")? as usize * 8)?,
             classes: map("lkd_classes", units.len() * ctl::UNIT_PAGES as usize)?,
-            pages: Arc::new(map("lkd_pages", number("slots")? as usize * 4096)?),
+            pages: Arc::new(buffer),
+            pieces: (fd("lkd_pages")?, pieces.into_iter().next()),
             peeker: Peeker::new(fd("program.lkd_peek")?, peeks.as_fd(), bounce.as_fd()).map_err(failed)?,
             classify: fd("program.lkd_classify")?,
             copy: fd("program.lkd_copy")?,
@@ -293,6 +306,12 @@ impl Writer {
         }
         if get(&ctl.copy) == 1 {
             crate::pass::copy_rest(ctl, || run(&self.copy, "copying the rest"))?;
+        }
+        // Nothing is copied any more: from now on the engine holds but one piece, and what is unmapped here is free.
+        if let (pages, Some(first)) = &self.pieces {
+            let pieces = vec![first.as_fd(); self.pages.count()];
+            sys::put_maps(pages.as_fd(), &pieces)
+                .map_err(|error| Error::io("letting go of the buffer", error))?;
         }
         Ok(Finished { from_ns: from, to_ns: crate::pass::now_ns(), late_guests: late })
     }
