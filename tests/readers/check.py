@@ -36,6 +36,9 @@ TORN = struct.Struct("<QQQQII")
 # The notes stand before the pages.
 NOTES_WITHIN = 8 << 20
 
+# What lkd()'s argument asks for.
+KINDS = {0: "kernel", 1: "user", 2: "mini", 4: "hypervisor", 5: "all"}
+
 # x86-64's, without KASAN.
 THREAD_SIZE = 16384
 
@@ -160,13 +163,13 @@ def shot(prog, seen):
     must(task.value_() == seen["task"], f"CPU {seen['cpu']} runs {task.value_():#x}, the shot says {seen['task']:#x}")
     must(task.pid.value_() == seen["pid"], f"its pid is {task.pid.value_()}, the shot says {seen['pid']}")
     must(comm(task) == seen["comm"], f"it is {comm(task)}, the shot says {seen['comm']}")
-    must(seen["flags"] == 0, f"a dump of kind {seen['flags']:#x}")
+    must(seen["flags"] in KINDS, f"a dump of kind {seen['flags']:#x}")
     must(
         seen["consistency"] == 0 or seen["cpus_stopped"] == seen["cpus_online"],
         f"called consistent, and {seen['cpus_stopped']} of {seen['cpus_online']} CPUs stood still",
     )
     told = "consistent" if seen["consistency"] else "smeared"
-    return f"{seen['probe']}, pid {seen['pid']} ({seen['comm']}) on CPU {seen['cpu']}, {told}"
+    return f"{seen['probe']}, pid {seen['pid']} ({seen['comm']}) on CPU {seen['cpu']}, {told}, {KINDS[seen['flags']]}"
 
 
 def torn(seen):

@@ -36,6 +36,7 @@ take() {
 seek='syscall::lseek:return /execname == "owner" && arg0 == 0xc0000001/'
 take 1 "$seek { lkd(1); exit(0); }" -x lkdbuf=400m
 leave "$dump" user.kdump
+[ -d /out ] && cp table /out/readers/user.patterns
 take 0 "$seek { lkd(0); exit(0); }" -x lkdbuf=400m
 # as large as the kernel was just now, with room for the owner and not for all others
 kernel=$(sed -n 's/^dtrace: live dump .*, \([0-9]*\) MB copied.*/\1/p' err)

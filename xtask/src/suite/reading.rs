@@ -59,6 +59,11 @@ fn drgn(vmlinux: &Path, dump: &Path, expected: &[&str], tally: &mut Tally) -> Re
     if guests.exists() {
         drgn_judges("guests.py", vmlinux, dump, &[&guests.to_string_lossy()], tally)?;
     }
+    // Of a dump with processes' pages the test left what they had written.
+    let patterns = dump.with_extension("patterns");
+    if patterns.exists() {
+        drgn_judges("patterns.py", vmlinux, dump, &[&patterns.to_string_lossy()], tally)?;
+    }
     let torn = said.lines().find(|line| line.starts_with("ok torn: "));
     Ok(torn.is_some_and(|line| !line.contains(" 0 after it")))
 }
