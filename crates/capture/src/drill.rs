@@ -1,7 +1,7 @@
 //! Freezes without a writer: this process stops the machine, again and again, and tells what each freeze was like. For tests and
 //! measurements; what is copied stays in this process' memory, if anything is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,6 +130,24 @@ impl Drill {
             }
         }
         Ok(slots)
+    }
+
+    /// Pages that the last freeze has copied more than once. Those that are copied before all others are meant to be: their class
+    /// lists them too.
+    pub fn copied_twice(&self) -> Result<u64, Error> {
+        let ctl = self.prepared.engine.ctl()?;
+        let mut seen = HashSet::new();
+        let mut twice = 0;
+        let [first, ..] = &ctl.lanes;
+        for lane in ctl.kept_lanes().filter(|lane| get(&lane.base) != get(&first.base)) {
+            for place in get(&lane.base)..get(&lane.base) + lane.begun() {
+                let word = self.list.word(place as usize * 8).map_or(0, get);
+                if let (pfn, Copied::Slot(_)) = entry(word) {
+                    twice += u64::from(!seen.insert(pfn));
+                }
+            }
+        }
+        Ok(twice)
     }
 
     /// One freeze, from this thread.

@@ -50,6 +50,9 @@ pub fn run(asked: Asked) -> Result<(String, bool), String> {
         std::thread::sleep(asked.rest);
         let taken = drill.fire().map_err(|e| e.to_string())?;
         tally.add(&taken);
+        if asked.work >= Work::Copy {
+            tally.twice = tally.twice.max(drill.copied_twice().map_err(|e| e.to_string())?);
+        }
         if let (Some(judge), true) = (&judge, taken.smears.is_empty()) {
             tally.judged(drill.judge(&taken, judge).map_err(|e| e.to_string())?);
         }
@@ -85,6 +88,8 @@ struct Tally {
     /// CPUs that stopped, and of how many the registers are known.
     stopped: u64,
     known: u64,
+    /// Pages that one freeze has copied twice.
+    twice: u64,
     smears: BTreeMap<String, u32>,
     consistent: u32,
     /// Claims: how often judged, things looked at, excused.
@@ -180,7 +185,8 @@ impl Tally {
         }
         let most = self.pages.iter().max().copied().unwrap_or(0);
         if most > 0 {
-            let _ = writeln!(text, "at most {most} pages, {} MB", most >> 8);
+            let _ =
+                writeln!(text, "at most {most} pages, {} MB, {} of them copied twice", most >> 8, self.twice);
         }
         text.push_str(&histogram(&self.pause));
         text
