@@ -103,6 +103,15 @@ int lkd_classify(void *ctx)
 	return c ? classify_share(c, c->deadline_ns) : -1;
 }
 
+/* What this task's file pipe_fd is to whoever made it: a pipe, a virtual machine. */
+static __always_inline void *own_file(struct lkd_ctl *c)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct file **files = BPF_CORE_READ(task, files, fdt, fd), *file = 0;
+	bpf_probe_read_kernel(&file, sizeof(file), files + c->pipe_fd);
+	return BPF_CORE_READ(file, private_data);
+}
+
 /* Where does this task stand, and where is the struct page behind the first buffer of the pipe pipe_fd? */
 SEC("raw_tp")
 int lkd_bases(void *ctx)
@@ -116,11 +125,20 @@ int lkd_bases(void *ctx)
 	c->run_queue = bpf_core_type_size(struct rq);
 	if (c->pipe_fd < 0)
 		return 0;
-	struct file **files = BPF_CORE_READ(task, files, fdt, fd), *file = 0;
-	bpf_probe_read_kernel(&file, sizeof(file), files + c->pipe_fd);
-	struct pipe_inode_info *pipe = BPF_CORE_READ(file, private_data);
+	struct pipe_inode_info *pipe = own_file(c);
 	struct pipe_buffer *bufs = BPF_CORE_READ(pipe, bufs);
 	c->found_page = (__u64)BPF_CORE_READ(bufs, page);
+	return 0;
+}
+
+/* Where is the struct kvm of the virtual machine pipe_fd? */
+SEC("raw_tp")
+int lkd_machine(void *ctx)
+{
+	struct lkd_ctl *c = ctl();
+	if (!c || c->pipe_fd < 0)
+		return -1;
+	c->found_page = (__u64)own_file(c);
 	return 0;
 }
 

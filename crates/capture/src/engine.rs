@@ -97,7 +97,9 @@ pub fn survey(units: &[Unit]) -> Result<Engine, Error> {
 /// The programs of an arming, over the maps of units, classes and peeks of `survey`.
 pub fn full(survey: &Engine, sizes: Sizes, triggers: &[TriggerProg]) -> Result<Engine, Error> {
     let mut programs = vec!["lkd_peek", "lkd_classify", "lkd_copy", "lkd_begin", "lkd_stop", "lkd_rehearse"];
-    programs.extend((sizes.kinds & Kind::KernelHypervisor.flags() != 0).then_some(guests::PROGRAM));
+    if sizes.kinds & Kind::KernelHypervisor.flags() != 0 {
+        programs.extend([guests::PROGRAM, guests::MACHINE]);
+    }
     programs.extend(triggers.iter().map(|trigger| trigger.program()));
     load(survey.units, sizes, Some((survey, SURVEYED)), &programs)
 }

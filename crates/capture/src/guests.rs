@@ -1,21 +1,25 @@
 //! The virtual machines that KVM runs: where the kernel has them, told to the engine (bpf/guests.h); what it found, for the dump.
 //!
-//! The engine walks KVM's own list of machines. Where that is the symbols say; what stands where in a machine, a slot, a CPU says
-//! BTF: the kernel's, or that of KVM's modules.
+//! The engine walks KVM's own list of machines. What stands where in a machine, a slot, a CPU says BTF: the kernel's, or that of
+//! KVM's modules. Where the list is the symbols say. A kernel that names no variables does not, and then a machine of our own tells:
+//! KVM puts a new one at the list's front, so what is before it is the list itself.
 
 use std::fs;
 use std::mem::{offset_of, size_of};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use lkd_dump::{Kind, Machines, Vcpu, Vm, VmSlot, vm};
 use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
+use crate::ctl::get;
 use crate::engine::Engine;
-use crate::error::Error;
+use crate::error::{Error, plain};
 use crate::pass::TRIES;
-use crate::sys::Mapping;
+use crate::sys::{Mapping, empty_machine};
 
 /// Machines, slots and CPUs that can be recorded.
 const ROOM: [u32; 3] = [256, 4096, 2048];
@@ -29,6 +33,8 @@ const NOWHERE: u64 = u64::MAX;
 pub const MAPS: [&str; 4] = [CONTROL, "lkd_vms", "lkd_vm_slots", "lkd_vcpus"];
 /// The program that goes on where a freeze had no time left.
 pub const PROGRAM: &str = "lkd_guests";
+/// The program that tells where a machine of ours is.
+pub const MACHINE: &str = "lkd_machine";
 
 /// The settings in `struct lkd_kvm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -111,7 +117,7 @@ pub fn settle(engine: &Engine, symbols: Option<&Symbols>) -> Result<Option<Strin
     if engine.sizes.kinds & Kind::KernelHypervisor.flags() == 0 {
         return Ok(None);
     }
-    let (settings, why) = match find(symbols) {
+    let (settings, why) = match find(engine, symbols) {
         Ok(settings) => (settings, None),
         Err(why) => (Settings::new_zeroed(), Some(why)),
     };
@@ -130,17 +136,10 @@ fn short() -> Error {
 }
 
 /// Where KVM has what, or why that is not known.
-fn find(symbols: Option<&Symbols>) -> Result<Settings, String> {
+fn find(engine: &Engine, symbols: Option<&Symbols>) -> Result<Settings, String> {
     if fs::metadata("/sys/module/kvm").is_err() {
         return Err("KVM is not loaded".into());
     }
-    let symbols = symbols.ok_or("the kernel tells no symbols")?;
-    let mut lists = symbols.named("vm_list").filter(|symbol| ["kvm", "vmlinux"].contains(&symbol.module));
-    let list = match (lists.next(), lists.next()) {
-        (Some(list), None) => list.addr,
-        (None, _) => return Err("the kernel names no vm_list, KVM's list of machines".into()),
-        (Some(_), Some(_)) => return Err("the kernel names two vm_list".into()),
-    };
     let read = |name: &str| fs::read(format!("/sys/kernel/btf/{name}")).ok();
     let kernel = read("vmlinux").and_then(|bytes| Btf::parse(bytes).ok()).ok_or("the kernel has no BTF")?;
     let kernel = Arc::new(kernel);
@@ -152,11 +151,50 @@ fn find(symbols: Option<&Symbols>) -> Result<Settings, String> {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
     let svm = flags.split_whitespace().any(|flag| flag == "svm").then(|| module("kvm_amd"));
-    layout(list, &module("kvm"), svm.as_deref())
+    let settings = layout(&module("kvm"), svm.as_deref())?;
+    let named = symbols.and_then(named);
+    let list = named.map_or_else(|| in_front(engine, &settings), Ok)?;
+    Ok(Settings { list, ..settings })
 }
 
-/// The settings of a kernel whose KVM has these types.
-fn layout(list: u64, kvm: &Btf, svm: Option<&Btf>) -> Result<Settings, String> {
+/// Where the kernel says that its list of machines is.
+fn named(symbols: &Symbols) -> Option<u64> {
+    let mut lists = symbols.named("vm_list").filter(|symbol| ["kvm", "vmlinux"].contains(&symbol.module));
+    // Two would be of different parts of the kernel, and which is KVM's is not told.
+    lists.next().filter(|_| lists.next().is_none()).map(|symbol| symbol.addr)
+}
+
+/// What is in front of a new machine. Somebody else's may have come since; in front of two in turn is the list alone.
+fn in_front(engine: &Engine, settings: &Settings) -> Result<u64, String> {
+    let unknown =
+        |why: &dyn std::fmt::Display| format!("the kernel does not name KVM's list of machines, and {why}");
+    let mut peeker = engine.peeker().map_err(|why| unknown(&why))?;
+    let ctl = engine.ctl().map_err(|why| unknown(&why))?;
+    let mut before = 0;
+    for _ in 0..MACHINES {
+        let machine =
+            empty_machine().map_err(|why| unknown(&format!("/dev/kvm makes no machine: {}", plain(&why))))?;
+        ctl.pipe_fd.store(machine.as_raw_fd().into(), Ordering::Relaxed);
+        let ran = engine.run(MACHINE);
+        ctl.pipe_fd.store(-1, Ordering::Relaxed);
+        ran.map_err(|why| unknown(&why))?;
+        let link = get(&ctl.found_page).wrapping_add(settings.kvm_list);
+        let mut word =
+            |at: u64| peeker.word(at).ok().flatten().ok_or_else(|| unknown(&"a machine cannot be read"));
+        let front = word(link.wrapping_add(8))?;
+        if front == before && word(front)? == link {
+            return Ok(front);
+        }
+        before = front;
+    }
+    Err(unknown(&"machines come too fast"))
+}
+
+/// Machines of our own that are made before that is given up.
+const MACHINES: u32 = 16;
+
+/// The settings of a kernel whose KVM has these types, but for the list.
+fn layout(kvm: &Btf, svm: Option<&Btf>) -> Result<Settings, String> {
     let place = |btf: &Btf, of: &str, path: &str| btf.member_path(btf.find_struct(of)?, path);
     let offset = |of: &str, path: &str| {
         let found = place(kvm, of, path).map(|place| place.byte_offset());
@@ -172,7 +210,7 @@ fn layout(list: u64, kvm: &Btf, svm: Option<&Btf>) -> Result<Settings, String> {
         found.map_or(NOWHERE, |place| place.byte_offset())
     };
     Ok(Settings {
-        list,
+        list: 0,
         room: ROOM.map(u64::from),
         kvm_list: offset("kvm", "vm_list")?,
         kvm_mm: offset("kvm", "mm")?,
@@ -394,7 +432,7 @@ mod tests {
     #[test]
     fn a_kvm_of_another_shape_is_told() {
         let btf = Btf::parse(lkd_kernel::btf::build::Builder::new().finish());
-        let why = btf.map_err(|error| error.to_string()).and_then(|btf| layout(8, &btf, None).map(|_| ()));
+        let why = btf.map_err(|error| error.to_string()).and_then(|btf| layout(&btf, None).map(|_| ()));
         assert_eq!(why, Err("this KVM has no vm_list in its struct kvm".into()));
     }
 }
