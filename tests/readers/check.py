@@ -26,6 +26,9 @@ from drgn.helpers.linux import (
 # A smeared dump may show a process on one of the two lists that was on its way in or out.
 IN_MOTION = 2
 
+# What lkd() takes: the kernel, with users, a minidump, with virtual machines, all.
+KINDS = (0, 1, 2, 4, 5)
+
 # Every note of ours has this name; the types count up from "LKD" and 1.
 NOTE_NAME = b"LKD\0"
 NOTE_SHOT = 0x4C4B4401
