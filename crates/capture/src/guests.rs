@@ -325,14 +325,28 @@ impl Guests {
         for (met, recorded) in more.iter_mut().zip(counts) {
             *met = met.saturating_sub(recorded);
         }
-        Ok(Machines {
+        let mut machines = Machines {
             flags: late,
             more,
             torn: state.torn,
             vms: records(vms, vm_count)?,
             slots: records(slots, slot_count)?,
             vcpus: records(vcpus, vcpu_count)?,
-        })
+        };
+        hold_together(&mut machines);
+        Ok(machines)
+    }
+}
+
+/// A machine whose slots or CPUs found no room, or whose turn did not come, speaks only of records that are there.
+fn hold_together(machines: &mut Machines) {
+    let within = |first: &mut u32, count: &mut u32, all: usize| {
+        *first = (*first).min(all as u32);
+        *count = (*count).min(all as u32 - *first);
+    };
+    for vm in &mut machines.vms {
+        within(&mut vm.first_slot, &mut vm.slots, machines.slots.len());
+        within(&mut vm.first_vcpu, &mut vm.vcpus, machines.vcpus.len());
     }
 }
 
@@ -359,8 +373,11 @@ pub fn told(machines: &Machines, kind: Kind, why: Option<&str>) -> String {
     let rest = Kind::from_flags(u64::from(kind.flags() & !Kind::KernelHypervisor.flags()));
     let rest = rest.map_or(0, Kind::flags);
     if let Some(why) = why {
-        return format!("no virtual machine could be looked for ({why}): the dump is as of kind {rest:#x}");
+        return format!(
+            "no virtual machine was looked for (when armed: {why}): the dump is as of kind {rest:#x}"
+        );
     }
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let mut odd = Vec::new();
     let [vms, slots, vcpus] = machines.more;
     if vms + slots + vcpus > 0 {
@@ -377,13 +394,12 @@ pub fn told(machines: &Machines, kind: Kind, why: Option<&str>) -> String {
     }
     let encrypted = machines.vcpus.iter().filter(|vcpu| vcpu.flags & 2 != 0).count();
     if encrypted > 0 {
-        odd.push(format!("the registers of {encrypted} CPUs are encrypted"));
+        odd.push(format!("the registers of {} are encrypted", count(encrypted, "CPU")));
     }
     let odd: String = odd.iter().map(|what| format!("; {what}")).collect();
     if machines.vms.is_empty() {
         return format!("no virtual machine runs: the dump is as of kind {rest:#x}{odd}");
     }
-    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     format!(
         "{} with {}: {} of memory in {}{odd}",
         count(machines.vms.len(), "virtual machine"),
@@ -415,7 +431,7 @@ mod tests {
         );
         assert_eq!(
             told(&machines, Kind::All, Some("KVM is not loaded")),
-            "no virtual machine could be looked for (KVM is not loaded): the dump is as of kind 0x1"
+            "no virtual machine was looked for (when armed: KVM is not loaded): the dump is as of kind 0x1"
         );
         machines.vms = vec![Vm::default()];
         machines.slots = vec![VmSlot { listed: 7, ..VmSlot::default() }; 2];
@@ -425,8 +441,18 @@ mod tests {
         assert_eq!(
             told(&machines, Kind::All, None),
             "1 virtual machine with 1 CPU: 14 pages of memory in 2 slots; 0 more machines, 3 memory slots and 0 CPUs are not \
-             described; KVM's lists were being changed, so some may have been missed; the registers of 1 CPUs are encrypted"
+             described; KVM's lists were being changed, so some may have been missed; the registers of 1 CPU are encrypted"
         );
+    }
+
+    #[test]
+    fn a_machine_without_records_names_none() {
+        let vm = Vm { first_slot: 4096, slots: 0, first_vcpu: 0, vcpus: 3, ..Vm::default() };
+        let mut machines = Machines { vms: vec![vm], vcpus: vec![Vcpu::default()], ..Machines::default() };
+        assert!(Machines::parse(&machines.encode()).is_err());
+        hold_together(&mut machines);
+        assert_eq!(Machines::parse(&machines.encode()).as_ref(), Ok(&machines));
+        assert_eq!((machines.vms[0].first_slot, machines.vms[0].vcpus), (0, 1));
     }
 
     #[test]
