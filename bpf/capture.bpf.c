@@ -5,6 +5,7 @@
  *   engine.h    what is shared with user space               maps.h     where
  *   classify.h  one page's class    scan.h  all pages'       copy.h     the pages
  *   walk.h      page tables         user.h  the trigger's process, and guests.h  virtual machines, as vm.h records them
+ *   mini.h      a minidump's
  *   x86.h       the machine's own   stop.h  all CPUs stand   trigger.h  the whole walk
  *
  * lkd_trigger_*: entered by a tail call from a generated program, one per program type (the kernel lets a program tail-call
@@ -23,6 +24,7 @@
 #include "user.h"
 #include "vm.h"
 #include "guests.h"
+#include "mini.h"
 #include "x86.h"
 #include "stop.h"
 #include "trigger.h"

@@ -94,6 +94,7 @@ struct lkd_ctl {
 	__u64 grace_ns; /* how long the trigger waits for its own interrupt */
 	__u64 spins; /* rounds of 2^20 looks after which a wait ends although its time has not come: the clock may stand still */
 	__u64 entry_first, entry_end; /* the kernel's entry code */
+	__u64 text_first, text_end; /* all of its code; the first page of the image is text_first's */
 	__u64 kept_by_kind[LKD_KINDS]; /* for each argument of lkd(): bit c: pages of class c are kept */
 	__u64 listed_by_kind[LKD_KINDS]; /* bit c: and found by their class */
 	__u64 lanes_by_kind[LKD_KINDS]; /* bit l: lane l is copied */
@@ -139,7 +140,7 @@ struct lkd_cpu {
 	__u64 expected; /* user space: it is online */
 	__u64 woken; /* user space: how often its thread was woken */
 	struct lkd_cpu_state state;
-	__u64 pad;
+	__u64 idle; /* user space: its idle task, for minidumps; 0: not known */
 };
 
 /* The peek program reads many addresses in one call. */
@@ -153,7 +154,7 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 1048, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 1064, "struct lkd_ctl");
 _Static_assert(sizeof(struct lkd_cpu) == 256, "struct lkd_cpu");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");

@@ -140,6 +140,35 @@ struct mm_struct {
 	pgd_t *pgd;
 };
 
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct xarray {
+	void *xa_head;
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
+struct pid_namespace {
+	struct idr idr;
+};
+
+struct upid {
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	struct upid numbers[1];
+};
+
+struct signal_struct {
+	struct list_head thread_head;
+};
+
 struct vm_struct {
 	struct page **pages;
 };
@@ -151,8 +180,14 @@ struct rq {
 struct task_struct {
 	void *stack;
 	struct vm_struct *stack_vm_area; /* with CONFIG_VMAP_STACK */
-	struct mm_struct *mm;
+	int on_cpu;
+	struct list_head tasks;
+	struct mm_struct *mm, *active_mm;
+	struct task_struct *real_parent;
+	struct pid *thread_pid;
+	struct list_head thread_node;
 	struct files_struct *files;
+	struct signal_struct *signal;
 };
 
 #pragma clang attribute pop

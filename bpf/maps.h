@@ -118,6 +118,17 @@ struct lkd_walk {
 	__u64 status;
 };
 
+/* Where the listing of a minidump stands (mini.h). */
+struct lkd_mini {
+	__u64 deadline_ns; /* latched */
+	__u64 at, end; /* the object whose pages are listed */
+	__u64 pgd, table, level, frame; /* the way down to one of them; page frame + 1 */
+	__u64 lowest, lowest_at; /* the last table of the lowest level, and the two megabytes that it maps */
+	__u64 first, leader, thread; /* init_task, a process, and one of its threads */
+	__u64 top, node, index; /* of the table of pids */
+	__u64 status;
+};
+
 /* What does not fit on 512 bytes of stack.  A program that uses it cannot be interrupted by another one that does: they are
  * the trigger when it holds its thread alone (then no CPU stops), a CPU that has stopped (interrupts off), and user space's test
  * runs (preemption off, no freeze going on). */
@@ -131,6 +142,7 @@ struct lkd_scratch {
 	} places[LKD_LANES];
 	__u64 regs[LKD_REGS + 1];
 	struct lkd_walk walk;
+	struct lkd_mini mini;
 };
 
 struct {

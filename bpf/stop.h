@@ -159,15 +159,17 @@ static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, _
 		if (classify_share(c, deadline_ns))
 			return LKD_DEADLINE;
 		status = wait_status(wait(c, WAIT_UNITS, sequence, 0, deadline_ns));
-		if (status)
-			return status;
+	} else {
+		status = list_mini(deadline_ns);
 	}
+	if (status & LKD_DEADLINE)
+		return status;
 	shot->classified_ns = bpf_ktime_get_ns();
 	if (LOOK(c->freeze) == sequence)
 		c->phase = phase_of(sequence, LKD_COPYING);
 	if (!c->copy)
 		return 0;
-	status = copy_share(c, deadline_ns, LKD_LANES, 0);
+	status |= copy_share(c, deadline_ns, LKD_LANES, 0);
 	return status | wait_status(wait(c, WAIT_BATCHES, sequence, 0, deadline_ns));
 }
 

@@ -49,6 +49,13 @@ impl Cpus {
         }
     }
 
+    /// Says which task a CPU idles in.
+    pub fn idles(&self, cpu: u32, task: u64) {
+        if let Some(word) = self.word(cpu, offset_of!(CpuSlot, idle)) {
+            word.store(task, Ordering::Relaxed);
+        }
+    }
+
     /// A CPU's slot; `None` when there is none of this number.
     pub fn get(&self, cpu: u32) -> Option<CpuSlot> {
         let mut bytes = [0; size_of::<CpuSlot>()];

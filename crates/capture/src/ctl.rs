@@ -113,6 +113,8 @@ pub struct Ctl {
     pub spins: AtomicU64,
     pub entry_first: AtomicU64,
     pub entry_end: AtomicU64,
+    pub text_first: AtomicU64,
+    pub text_end: AtomicU64,
     /// For each argument of lkd(): the classes of pages that may be kept.
     pub kept_by_kind: [AtomicU64; KINDS],
     /// For each argument of lkd(): the classes all of whose pages are kept.
@@ -171,7 +173,8 @@ pub struct CpuSlot {
     /// How often its thread was woken.
     pub woken: u64,
     pub state: CpuState,
-    pub pad: u64,
+    /// Its idle task; 0: not known.
+    pub idle: u64,
 }
 
 /// `enum lkd_state`: where an arming stands.
@@ -313,12 +316,12 @@ const _: () = {
     assert!(size_of::<Lane>() == 32);
     assert!(size_of::<Peek>() == 24);
     assert!(offset_of!(Ctl, pipe_fd) == 104);
-    assert!(offset_of!(Ctl, state) == 408);
-    assert!(offset_of!(Ctl, found) == 544);
-    assert!(offset_of!(Ctl, lanes) == 672);
-    assert!(offset_of!(Ctl, stack_base) == 928);
-    assert!(offset_of!(Ctl, batches_taken) == 976);
-    assert!(size_of::<Ctl>() == 1048);
+    assert!(offset_of!(Ctl, state) == 424);
+    assert!(offset_of!(Ctl, found) == 560);
+    assert!(offset_of!(Ctl, lanes) == 688);
+    assert!(offset_of!(Ctl, stack_base) == 944);
+    assert!(offset_of!(Ctl, batches_taken) == 992);
+    assert!(size_of::<Ctl>() == 1064);
     assert!(offset_of!(CpuSlot, state) == 32);
     assert!(size_of::<CpuSlot>() == 256);
 };
@@ -355,6 +358,8 @@ pub mod tests {
             spins: zero(),
             entry_first: zero(),
             entry_end: zero(),
+            text_first: zero(),
+            text_end: zero(),
             kept_by_kind: std::array::from_fn(|_| zero()),
             listed_by_kind: std::array::from_fn(|_| zero()),
             lanes_by_kind: std::array::from_fn(|_| zero()),

@@ -5,7 +5,8 @@
 //! - [`doctor`]: what this machine must have, and how to get it
 //! - [`forecast`]: what a dump of each kind would be
 //! - [`options`] and [`arm`]: everything that could fail, done before the probe; gives [`Armed`]
-//!   - [`prepare`]: programs, maps; [`room`] how large; [`first`] what will be copied before all else
+//!   - [`prepare`]: programs, maps; [`room`] how large; [`first`] what will be copied before all else,
+//!     [`mini`] what of a minidump never moves, [`tables`] where the kernel has mapped it
 //!   - [`ram`] which page frames are memory, [`live`] where they appear, [`pass`] one classification from outside
 //!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`buffer`] where they copy to, [`ctl`] what is shared with them, [`peek`] kernel memory read
 //!   - [`freeze`] what stops CPUs, [`wakers`] a thread on each that makes it come, [`cpus`] who came
@@ -41,6 +42,7 @@ mod guests;
 mod handover;
 pub mod invariants;
 pub mod live;
+mod mini;
 mod options;
 mod pass;
 pub mod peek;
@@ -52,6 +54,7 @@ mod report;
 mod room;
 mod source;
 mod sys;
+mod tables;
 mod taken;
 mod takeover;
 mod target;

@@ -4,16 +4,17 @@
 
 use std::fs;
 
-use lkd_dump::PageClass;
+use lkd_dump::{Kind, PageClass};
 use lkd_kernel::symbols::Symbols;
 use lkd_kernel::vmcoreinfo::VmcoreInfo;
 
 use crate::buffer::Shape;
 use crate::cpus::Cpus;
-use crate::ctl::{CpuSlot, UNIT_PAGES, get, set};
+use crate::ctl::{CpuSlot, Lanes, UNIT_PAGES, get, set};
 use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::live::{Live, frames_of_mapping};
+use crate::mini::{self, Mini};
 use crate::options::{Options, Work};
 use crate::pass::{classify_rest, copy_rest};
 use crate::ram::Ram;
@@ -31,6 +32,8 @@ pub struct Prepared {
     pub live: Live,
     /// Page frames to be copied before all else.
     pub first: Vec<u64>,
+    /// Page frames of a minidump that are known before the shot.
+    pub mini: Vec<u64>,
     /// What a person should know before the shot.
     pub warnings: Vec<String>,
     /// What the sizing pass met, by class.
@@ -65,7 +68,19 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
         Some(symbols) if options.work >= Work::Copy => first::pages(&live, &survey, symbols),
         _ => Vec::new(),
     };
-    let known = Known { live: &live, found: &found, first: first.len() as u64, available: available()? };
+    let mini = match &symbols {
+        Some(symbols) if options.work >= Work::Copy && options.kinds.contains(&Kind::Mini) => {
+            mini::find(&live, &survey, symbols)
+        }
+        _ => Mini::default(),
+    };
+    let known = Known {
+        mini: mini::room(&mini),
+        live: &live,
+        found: &found,
+        first: first.len() as u64,
+        available: available()?,
+    };
     let Room { sizes, pages, mut warnings } = Room::new(options, &known)?;
     // What is written is compressed, seldom to less than a fourth.
     if free < pages.saturating_mul(4096) / 4 {
@@ -105,8 +120,12 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     warnings.extend(no_guests.iter().map(|why| {
         format!("no virtual machine will be found ({why}): lkd(4) and lkd(5) are as lkd(0) and lkd(1)")
     }));
+    set(&ctl.text_first, mini.text.start);
+    set(&ctl.text_end, mini.text.end);
+    let slots = cpus(&engine)?;
+    mini.idle.iter().for_each(|(cpu, task)| slots.idles(*cpu, *task));
     mark_own(&engine, &live)?;
-    let prepared = Prepared { engine, live, first, warnings, found, no_guests };
+    let prepared = Prepared { engine, live, first, mini: mini.frames, warnings, found, no_guests };
     prepared.warm_up()?;
     if options.work == Work::Stop {
         set(&prepared.engine.ctl()?.units, 0);
@@ -130,9 +149,10 @@ impl Prepared {
     pub fn reset(&self, sequence: u64) -> Result<(), Error> {
         let ctl = self.engine.ctl()?;
         ctl.reset_pass();
-        clear_marks(&self.engine, &self.live.ram)?;
+        clear_marks(&self.engine, &self.live.ram, &self.mini)?;
         guests::reset(&self.engine)?;
-        list_first(&self.engine, &self.first)?;
+        list(&self.engine, Lanes::First, &self.first)?;
+        list(&self.engine, Lanes::Mini, &self.mini)?;
         set(&ctl.sequence, sequence);
         Ok(())
     }
@@ -150,27 +170,37 @@ fn entry_code(symbols: &Symbols) -> Option<std::ops::Range<u64>> {
     Some(address("__entry_text_start")?..address("__entry_text_end")?)
 }
 
-/// Fills the lane that is copied before classification.
-fn list_first(engine: &Engine, first: &[u64]) -> Result<(), Error> {
-    let [lane, ..] = &engine.ctl()?.lanes;
-    let bytes: Vec<u8> = first.iter().flat_map(|frame| frame.to_ne_bytes()).collect();
-    let list = engine.map_memory("lkd_list", bytes.len())?;
-    if !list.write(get(&lane.base) as usize * 8, &bytes) {
+/// Fills a lane with what is known before the shot.
+fn list(engine: &Engine, lane: Lanes, frames: &[u64]) -> Result<(), Error> {
+    let Some(lane) = engine.ctl()?.lanes.get(lane as usize).filter(|_| !frames.is_empty()) else {
+        return Ok(());
+    };
+    let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.to_ne_bytes()).collect();
+    let at = get(&lane.base) as usize * 8;
+    let list = engine.map_memory("lkd_list", at + bytes.len())?;
+    if !list.write(at, &bytes) {
         return Err(Error::Machine("the map of the list is shorter than it was made".into()));
     }
-    set(&lane.wanted, first.len() as u64);
+    set(&lane.wanted, frames.len() as u64);
     Ok(())
 }
 
 /// Forgets which pages were listed. Where no memory is, the marks say that there is nothing left to list: a process may have a
 /// device's registers mapped, which have a struct page if memory is near, and reading them is doing something.
-fn clear_marks(engine: &Engine, ram: &Ram) -> Result<(), Error> {
+fn clear_marks(engine: &Engine, ram: &Ram, listed: &[u64]) -> Result<(), Error> {
     let words = engine.sizes.marks as usize;
     if words == 0 {
         return Ok(());
     }
     let marks = engine.map_memory("lkd_marks", words * 8)?;
-    let bytes: Vec<u8> = ram.missing(words).into_iter().flat_map(u64::to_ne_bytes).collect();
+    let mut missing = ram.missing(words);
+    // a minidump's own need not be listed again
+    for frame in listed {
+        if let Some(word) = missing.get_mut((frame / 64) as usize) {
+            *word |= 1 << (frame % 64);
+        }
+    }
+    let bytes: Vec<u8> = missing.into_iter().flat_map(u64::to_ne_bytes).collect();
     if marks.write(0, &bytes) {
         Ok(())
     } else {

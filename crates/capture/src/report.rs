@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use lkd_dump::shot::cpu_flags;
 use lkd_dump::{
-    ByteLen, CpuState, Format, Kind, Machine, Mapping as Segment, Meta, Notes, Options, Paddr, Progress,
-    Regs, Shot, UnixTime, Vaddr, WriteStats,
+    ByteLen, Codec, CpuState, Format, Kind, Machine, Mapping as Segment, Meta, Notes, Options, Paddr,
+    Progress, Regs, Shot, UnixTime, Vaddr, WriteStats,
 };
 use lkd_kernel::btf::Btf;
 use lkd_kernel::symbols::Symbols;
@@ -28,6 +28,9 @@ const TOLD_EVERY: Duration = Duration::from_millis(200);
 
 /// Where the kernel's image is mapped when KASLR does not move it.
 const START_KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
+
+/// The least level that zstd packs a minidump with.
+const MINI_LEVEL: i32 = 3;
 
 /// Room for the notes that come last: the torn ranges of a dump most of whose pages were read late.
 const CLOSING_ROOM: ByteLen = ByteLen(1 << 20);
@@ -78,10 +81,11 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
         let what = guests::told(&machines, meta.kind, writer.guests.why.as_deref());
         writer.socket.tell(&Event::Noted { what });
     }
+    let format = packing(writer.format, meta.kind);
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let told = WriteStats { threads: threads.get() as u32, ..stats(writer.format) };
+    let told = WriteStats { threads: threads.get() as u32, ..stats(format) };
 
-    let Writer { control, list, classes, pages, peeker, units, live, format, socket, .. } = &mut *writer;
+    let Writer { control, list, classes, pages, peeker, units, live, socket, .. } = &mut *writer;
     let ctl =
         control.ctl().ok_or_else(|| Error::Machine("the engine's control block is too short".into()))?;
     let unlisted = Unlisted { classes, units, kept: get(&ctl.classes_listed) };
@@ -123,7 +127,7 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     // Where it is told only once, this is what is told: how much there is and where it goes.
     tell(&Progress::default());
     let summary =
-        lkd_dump::write(*format, &mut file, &meta, &live.ram.pages, &mut source, &options, &mut tell)
+        lkd_dump::write(format, &mut file, &meta, &live.ram.pages, &mut source, &options, &mut tell)
             .map_err(|error| Error::Machine(format!("writing {}: {}", path.display(), plain(&error))))?;
     let (trailing, changed, lost) = (source.trailing, source.changed, source.failed);
     let size = file.size().map_err(failed)?;
@@ -216,11 +220,21 @@ fn meta(writer: &Writer, shot: &Shot, cpus: &[CpuState]) -> Result<Meta, Error> 
     })
 }
 
+/// The format that a kind is written in: a minidump is so small that it is packed better, in hardly more time.
+fn packing(format: Format, kind: Kind) -> Format {
+    match format {
+        Format::Kdump(Codec::Zstd { level }) if kind == Kind::Mini => {
+            Format::Kdump(Codec::Zstd { level: level.max(MINI_LEVEL) })
+        }
+        other => other,
+    }
+}
+
 /// The codec and level that a format writes with.
 fn stats(format: Format) -> WriteStats {
     let codec = match format {
         Format::Kdump(codec) => codec,
-        Format::Elf => lkd_dump::Codec::Raw,
+        Format::Elf => Codec::Raw,
     };
     WriteStats::of(&lkd_dump::Summary::default(), &Options { codec, ..Options::default() })
 }

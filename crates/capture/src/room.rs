@@ -20,6 +20,8 @@ pub struct Known<'a> {
     pub found: &'a [u64; 16],
     /// Pages to be copied before all else.
     pub first: u64,
+    /// Pages of a minidump.
+    pub mini: u64,
     /// Bytes of memory that could be had.
     pub available: u64,
 }
@@ -55,7 +57,8 @@ impl Room {
         // A virtual machine's memory is its process'.
         let processes = if user || hypervisor { processes } else { 0 };
         let first = known.first + first::ROOM_FOR_TASK;
-        let wanted = kernel + kernel / 8 + 1024 + first + processes + processes / 8;
+        let mini = if options.kinds.contains(&Kind::Mini) { known.mini } else { 0 };
+        let wanted = (kernel + kernel / 8 + processes + processes / 8).max(mini) + 1024 + first;
         let mut warnings = Vec::new();
         let slots = match options.buffer_bytes {
             Some(bytes) if bytes > known.available => {
@@ -113,6 +116,7 @@ impl Room {
             // What has no place here is lost: a machine's memory is not found by its class. It may grow, and machines may come.
             give(Lanes::Guest, processes + processes / 8 + of(PageClass::Free) + 65536);
         }
+        give(Lanes::Mini, mini);
         let marks = if options.kinds.iter().all(|kind| *kind == Kind::Kernel) {
             0
         } else {
@@ -120,7 +124,7 @@ impl Room {
         };
         let sizes =
             Sizes { slots, lanes, cpus: known.live.cpu_slots + SPARE, marks, kinds: kinds_of(options) };
-        Ok(Room { sizes, pages: kernel + processes, warnings })
+        Ok(Room { sizes, pages: (kernel + processes).max(mini), warnings })
     }
 }
 
@@ -211,7 +215,7 @@ mod tests {
         let mut found = [0; 16];
         (found[PageClass::Slab as usize], found[PageClass::Anon as usize]) = (1000, 5000);
         let options = Options { kinds: kinds.to_vec(), buffer_bytes: buffer, ..Options::default() };
-        Room::new(&options, &Known { live: &live(), found: &found, first: 2, available })
+        Room::new(&options, &Known { live: &live(), found: &found, first: 2, mini: 3000, available })
     }
 
     #[test]
@@ -222,7 +226,7 @@ mod tests {
         assert_eq!(of(&[Kind::Kernel]), Ok((1000 + 125 + 1024 + 10, 1000)));
         assert_eq!(of(&[Kind::KernelUser]), Ok((1000 + 125 + 1024 + 10 + 5625, 6000)));
         assert_eq!(of(&[Kind::Kernel, Kind::KernelHypervisor]).map(|(_, pages)| pages), Ok(6000));
-        assert_eq!(of(&[Kind::Mini]).map(|(_, pages)| pages), Ok(0));
+        assert_eq!(of(&[Kind::Mini]).map(|(_, pages)| pages), Ok(3000));
     }
 
     #[test]
