@@ -216,8 +216,22 @@ fn meta(writer: &Writer, shot: &Shot, cpus: &[CpuState]) -> Result<Meta, Error> 
         cpu: shot.cpu,
         notes,
         direct_map: writer.direct_map()?,
-        mappings: if image.is_empty() { Vec::new() } else { vec![text] },
+        mappings: (!image.is_empty()).then_some(text).into_iter().chain(stack_mappings(writer)?).collect(),
     })
+}
+
+/// The pages of the probing thread's stack where the kernel has mapped them one by one: gdb, which knows no page tables, finds them
+/// there.
+fn stack_mappings(writer: &Writer) -> Result<Vec<Segment>, Error> {
+    let ctl = writer.ctl()?;
+    let base = get(&ctl.stack_base);
+    let page = |(place, frame): (usize, u64)| {
+        let mapped = Vaddr(base.checked_add(place as u64 * 4096)?);
+        let paddr = frame.checked_sub(1)? << 12;
+        let elsewhere = mapped.0 != writer.live.page_offset.wrapping_add(paddr);
+        elsewhere.then_some(Segment { vaddr: mapped, paddr: Paddr(paddr), len: ByteLen(4096) })
+    };
+    Ok(ctl.stack_pages.iter().map(get).enumerate().filter_map(page).collect())
 }
 
 /// The format that a kind is written in: a minidump is so small that it is packed better, in hardly more time.

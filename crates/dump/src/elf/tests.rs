@@ -171,6 +171,24 @@ fn a_reader_finds_what_the_file_says_of_its_machine() {
     );
 }
 
+#[test]
+fn a_mapping_that_is_not_the_images_comes_after_the_direct_map() {
+    let ram: PfnSet = (0x80..0x180).map(Pfn).collect();
+    let stack = Mapping { vaddr: Vaddr(0xffff_c900_0001_0000), paddr: Paddr(0x9_0000), len: ByteLen(0x1000) };
+    let meta = Meta { mappings: vec![stack, TEXT], ..made_meta() };
+    let mut out = Cursor::new(Vec::new());
+    let mut source = MadeSource::new(&ram, &PfnSet::new(), 256);
+    let options = Options { closing_room: ByteLen(8192), ..Options::default() };
+    write(&mut out, &meta, &ram, &mut source, &options, &mut |_| {}).unwrap();
+    let file = out.into_inner();
+    let loads: Vec<_> = segments(&file).into_iter().filter(|one| one.kind == PT_LOAD).collect();
+    let addresses: Vec<u64> = loads.iter().map(|load| load.vaddr).collect();
+    assert_eq!(addresses, [TEXT.vaddr.0, meta.direct_map.0 + 0x8_0000, stack.vaddr.0]);
+    assert_eq!(loads[2].offset - loads[1].offset, 0x1_0000);
+    let reader = Reader::open(Cursor::new(file)).unwrap();
+    assert_eq!((reader.meta().direct_map, reader.meta().mappings[1]), (meta.direct_map, stack));
+}
+
 /// Every other page of a range, all alike.
 struct EveryOther(std::iter::StepBy<std::ops::Range<u64>>);
 

@@ -24,6 +24,8 @@ const BROKEN_RUNS: u64 = 1 << 16;
 const UNKNOWN_RUNS: u64 = 1 << 18;
 
 const PAGE: u64 = PAGE_SIZE as u64;
+/// Where the mapping of kernel images begins.
+const IMAGE: u64 = 0xffff_ffff_8000_0000;
 
 /// Writes a dump of the source's pages from the start of `out`.
 ///
@@ -161,7 +163,7 @@ fn front(
     Ok(front)
 }
 
-/// The segments: first what each mapping shows, then all runs at their place in the direct map.
+/// The segments: first what each mapping shows of the image, then all runs at their place in the direct map, then other mappings.
 fn loads(meta: &Meta, plan: &Plan, dumped: &PfnSet) -> Vec<Segment> {
     let mut offsets = Vec::with_capacity(dumped.run_count());
     let mut offset = plan.data.0;
@@ -183,6 +185,8 @@ fn loads(meta: &Meta, plan: &Plan, dumped: &PfnSet) -> Vec<Segment> {
         }
     };
     let mut segments = Vec::with_capacity(offsets.len());
+    // From the first segment below the image's mapping makedumpfile learns where the direct map is.
+    let mut others = Vec::new();
     for mapping in &meta.mappings {
         // Whole pages only; what a mapping has of its first and last page is not worth a segment of its own.
         let start = mapping.paddr.0.div_ceil(PAGE);
@@ -194,11 +198,13 @@ fn loads(meta: &Meta, plan: &Plan, dumped: &PfnSet) -> Vec<Segment> {
                 break;
             }
             let vaddr = mapping.vaddr.0.wrapping_add(part.start.0 * PAGE - mapping.paddr.0);
-            segments.push(load(&part, vaddr, offset + (part.start.0 - run.start.0) * PAGE));
+            let list = if vaddr >= IMAGE { &mut segments } else { &mut others };
+            list.push(load(&part, vaddr, offset + (part.start.0 - run.start.0) * PAGE));
         }
     }
     for (run, offset) in &offsets {
         segments.push(load(run, meta.direct_map.0.wrapping_add(run.start.0 * PAGE), *offset));
     }
+    segments.append(&mut others);
     segments
 }
