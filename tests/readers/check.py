@@ -19,6 +19,7 @@ from drgn.helpers.linux import (
     for_each_pid,
     for_each_task,
     get_dmesg,
+    idle_task,
     pid_task,
     task_state_to_char,
 )
@@ -34,6 +35,8 @@ NOTE_NAME = b"LKD\0"
 NOTE_SHOT = 0x4C4B4401
 SHOT_BYTES = 2048
 NOTE_TORN = 0x4C4B4403
+# Arguments of lkd().
+KINDS = (0, 1, MINI := 2, 4, 5)
 # A run: first page, pages, from and to in nanoseconds, why (0: copied while other CPUs ran; 1: read after the thaw), 0.
 TORN = struct.Struct("<QQQQII")
 # The notes stand before the pages.
@@ -209,6 +212,28 @@ def running(prog, seen):
     return ", ".join(told)
 
 
+def stacks(prog, seen):
+    """A minidump has the stack of every task, those that no list has too; at one moment each unwinds to where it began."""
+    running = {cpu_curr(prog, cpu).value_() for cpu in for_each_online_cpu(prog)}
+    idle = [idle_task(prog, cpu) for cpu in for_each_online_cpu(prog)]
+    good, bad = 0, []
+    for task in [*for_each_task(prog), *idle]:
+        if task.value_() in running:
+            continue
+        try:
+            prog.read(task.stack.value_(), THREAD_SIZE)
+            names = [frame.name or "" for frame in prog.stack_trace(task)]
+        except Exception as why:
+            bad.append(f"{comm(task)}: {why}")
+            continue
+        if any(name.startswith(ROOTS) for name in names):
+            good += 1
+        else:
+            bad.append(f"{comm(task)}: {names}")
+    must(not bad, "; ".join(bad[:4]))
+    return f"{good} tasks that do not run, and {len(running)} that do"
+
+
 def trigger(prog, seen, name, value):
     task = cpu_curr(prog, seen["cpu"])
     must(comm(task) == name, f"CPU {seen['cpu']} runs {comm(task)}, not {name}")
@@ -246,6 +271,8 @@ def main():
     claim("torn", torn, seen)
     if seen["consistency"]:
         claim("running", running, prog, seen)
+        if seen["flags"] == MINI:
+            claim("stacks", stacks, prog, seen)
     if len(sys.argv) > 4:
         claim("trigger", trigger, prog, seen, sys.argv[3], int(sys.argv[4], 0))
     return 1 if failures else 0

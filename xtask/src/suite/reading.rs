@@ -1,7 +1,7 @@
 //! The readers suite: every dump that a guest left under /out/readers, judged by those who will have to read it.
 //!
-//! `NAME.kdump` goes to crash and drgn, `NAME.elf` to gdb as well. `seed.*` was triggered by the seed's script, so its
-//! triggering task is known.
+//! `NAME.kdump` goes to crash and drgn, `NAME.elf` to gdb as well. `seed.*` was triggered by the seed's script and `mini.*`, a
+//! minidump, by the same program, so the triggering task is known.
 
 use super::kernel::left_by;
 use super::{Ask, Tally};
@@ -26,7 +26,7 @@ pub fn readers(_: &Ask, tally: &mut Tally) -> Result<()> {
         let vmlinux = Kernel::get(name)?.vmlinux()?;
         for dump in dumps {
             println!("-- {name} {}", dump.file_name().unwrap_or_default().to_string_lossy());
-            let seed = dump.file_stem().is_some_and(|stem| stem == "seed");
+            let seed = dump.file_stem().is_some_and(|stem| stem == "seed" || stem == "mini");
             let expected: &[&str] = if seed { &SEED } else { &[] };
             let torn = drgn(&vmlinux, &dump, expected, tally)?;
             crash(&vmlinux, &dump, expected, torn, tally)?;
@@ -99,12 +99,17 @@ const CRASH: &[(&str, &[&str])] = &[
     ("kmem -i", &["TOTAL MEM", "SLAB"]),
 ];
 
+/// What a minidump has no pages for.
+const NOT_OF_MINI: &[&str] = &["files 1", "kmem -i"];
+
 /// `torn`: pages were read late, and the dump says so. Crash follows lists as it starts, and gives a dump up in which one leads
 /// nowhere: where this one does not promise that they lead anywhere, that is no failure of ours.
 fn crash(vmlinux: &Path, dump: &Path, expected: &[&str], torn: bool, tally: &mut Tally) -> Result<()> {
     let run = place::RunDir::new()?;
     let mut script = "set scroll off\n".to_owned();
-    for (command, _) in CRASH {
+    let mini = dump.file_stem().is_some_and(|stem| stem == "mini");
+    let commands = CRASH.iter().filter(|(command, _)| !mini || !NOT_OF_MINI.contains(command));
+    for (command, _) in commands.clone() {
         script += &format!("echo =={command}\n{command}\n");
     }
     script += "echo ==bt -a\nbt -a\nquit\n";
@@ -126,7 +131,7 @@ fn crash(vmlinux: &Path, dump: &Path, expected: &[&str], torn: bool, tally: &mut
         }
         return Ok(());
     }
-    for (command, wanted) in CRASH {
+    for (command, wanted) in commands {
         let part = section(&text, command);
         match wanted.iter().find(|word| !part.contains(**word)) {
             Some(word) => {

@@ -1,0 +1,36 @@
+# lkd(2): a few MB, at one moment, which the readers open as they open a full dump; all stacks are in it. A script may ask for it
+# beside another kind. Where interrupts are off it is taken too, and nobody calls it one moment.
+# @where: guest
+# @needs: root syscall fbt
+# @timeout: 900
+. "$DIR/common.sh"
+load 880 > load.out 2> load.err &
+load=$!
+until_so [ -d /tmp/load-$load ] || { cat load.err; exit 1; }
+# A minidump of the seeker at its probe, or at what the script says; what is told of it, and whether it is small and whole.
+take() {
+	script=$1
+	shift
+	rm -rf reports
+	mkdir -m 700 reports
+	dtrace -q -w -x lkdpath="$T/reports" -x lkdmaxpause=5s "$@" -c 'seeker 1' -n "$script" > out 2> err || { cat err; exit 1; }
+	dump=$(echo reports/DTRACE-*/vmcore)
+	sed -n 's/^dtrace: live dump \([^)]*)\) at .*, \([0-9]* MB\) copied, \(.*\)/\1: \3/p' err
+	lkd verify "$dump" | sed 's/.*: \([a-z]*\): .*/\1/'
+	size=$(stat -c %s "$dump")
+	[ "$size" -lt "$most" ] && echo "small" || echo "$size bytes"
+}
+seek='syscall::lseek:return /pid == $target && arg0 == 0xc0000001/'
+most=12582912
+take "$seek { lkd(2); }"
+leave "$dump" mini.kdump
+most=41943040
+take "$seek { lkd(2); }" -x lkdformat=elf
+leave "$dump" mini.elf
+most=12582912
+take "int never; $seek { lkd(never ? 0 : 2); }"
+take "int sought; $seek { sought = 1; } fbt::enqueue_task_fair:entry /sought/ { lkd(2); }"
+kill -0 $load || { echo "the load ended before the dumps"; cat load.err; exit 1; }
+kill $load
+wait $load 2> /dev/null
+rm -rf /tmp/load-$load
