@@ -2,9 +2,9 @@
 # machine they are as lkd(0) and lkd(1), and say so; without KVM too.
 # @where: guest
 # @needs: root syscall
-# @timeout: 900
+# @timeout: 1500
 . "$DIR/common.sh"
-vmrun 900 > planted 2> vmrun.err &
+vmrun 1500 > planted 2> vmrun.err &
 vm=$!
 until_so holds '^ready' planted || { cat vmrun.err; exit 1; }
 # A dump of this kind, of which the message says that it is of one instant.

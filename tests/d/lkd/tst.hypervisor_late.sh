@@ -1,9 +1,9 @@
 # Where the freeze has no time left for the virtual machines, the writer looks for them, and loses none of their memory.
 # @where: guest
 # @needs: root syscall
-# @timeout: 600
+# @timeout: 900
 . "$DIR/common.sh"
-vmrun 600 > planted 2> vmrun.err &
+vmrun 900 > planted 2> vmrun.err &
 vm=$!
 until_so holds '^ready' planted || { cat vmrun.err; exit 1; }
 mkdir -m 700 reports
