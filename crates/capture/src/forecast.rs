@@ -3,6 +3,7 @@
 //! Memory is classified as for a shot; copying is taken to be as fast as memcpy on all CPUs; of some pages of each sort it is found
 //! out how far they pack, in this process' memory, where they stay.
 
+use std::fs;
 use std::hint::black_box;
 use std::io::Cursor;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use lkd_dump::{
     ByteLen, Format, Kind, Meta, Notes, Options as Writing, PAGE_SIZE, PageBatch, PageClass, PageSource, Pfn,
     SourceError, Summary, Vaddr,
 };
+use lkd_kernel::symbols::Symbols;
 
 use crate::ctl::{PEEKS, UNIT_PAGES, set};
 use crate::engine::Engine;
@@ -18,7 +20,7 @@ use crate::error::Error;
 use crate::live::Live;
 use crate::pass::classify_rest;
 use crate::prepare::available;
-use crate::{doctor, room};
+use crate::{doctor, mini, room};
 
 /// Pages of each sort that are packed.
 const SAMPLE: usize = 2048;
@@ -37,6 +39,8 @@ pub struct Forecast {
     pub pause: Duration,
     /// The file's size in bytes, in the default format.
     pub file: u64,
+    /// Processes that have virtual machines.
+    pub machines: usize,
 }
 
 /// Looks at memory as it is now.
@@ -55,27 +59,69 @@ pub fn forecasts() -> Result<Vec<Forecast>, Error> {
     let found = ctl.found();
     let page = copy_one_page(cpus as usize)?;
     let most = available()? / 8 / PAGE_SIZE as u64;
-    let (kernel, user) = (packing(&survey, &live, Kind::Kernel)?, packing(&survey, &live, Kind::KernelUser)?);
+    let of_class = |kind: Kind| {
+        move |class: PageClass| kind.keeps(class) && (kind == Kind::Kernel || !Kind::Kernel.keeps(class))
+    };
+    let packed = |pfns: Vec<u64>| packing(&survey, &live, &pfns);
+    let kernel = packed(frames(&survey, &live, of_class(Kind::Kernel)))?;
+    let user = packed(frames(&survey, &live, of_class(Kind::KernelUser)))?;
     let sum = |kind: Kind| -> u64 {
         let kept = PageClass::ALL.into_iter().filter(|class| kind.keeps(*class));
         kept.map(|class| found.get(class as usize).copied().unwrap_or(0)).sum()
     };
     let of_kernel = sum(Kind::Kernel);
-    Ok([Kind::Kernel, Kind::KernelUser]
-        .into_iter()
-        .map(|kind| {
-            let pages = sum(kind);
-            let frozen = pages.min(most);
-            let users = pages - of_kernel;
-            Forecast {
-                kind,
-                pages,
-                frozen,
-                pause: classify + page.mul_f64(frozen as f64),
-                file: (of_kernel as f64 * kernel + users as f64 * user) as u64,
-            }
-        })
-        .collect())
+    let machines = machines();
+    let by_class = |kind: Kind| {
+        let users = match kind {
+            Kind::KernelHypervisor => machines.iter().sum(),
+            kind => sum(kind) - of_kernel,
+        };
+        let pages = of_kernel + users;
+        Forecast {
+            kind,
+            pages,
+            frozen: pages.min(most),
+            pause: classify + page.mul_f64(pages.min(most) as f64),
+            file: (of_kernel as f64 * kernel + users as f64 * user) as u64,
+            machines: machines.len(),
+        }
+    };
+    let symbols = fs::read("/proc/kallsyms").ok().and_then(|text| Symbols::parse(&text).ok());
+    let mini = symbols.map(|symbols| mini::find(&live, &survey, &symbols)).unwrap_or_default();
+    let pages = mini::pages(&mini);
+    let mini = Forecast {
+        kind: Kind::Mini,
+        pages,
+        frozen: pages.min(most),
+        pause: page.mul_f64(pages as f64),
+        file: (pages as f64 * packed(mini.frames)?) as u64,
+        machines: 0,
+    };
+    let mut all: Vec<Forecast> =
+        Kind::ALL.into_iter().filter(|kind| *kind != Kind::Mini).map(by_class).collect();
+    all.push(mini);
+    all.sort_by_key(|forecast| forecast.kind);
+    Ok(all)
+}
+
+/// Pages of memory of each process that has a virtual machine of KVM's: about what a dump would have of it.
+fn machines() -> Vec<u64> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let has_machine = |process: &fs::DirEntry| {
+        let files = fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
+        files
+            .filter_map(|file| fs::read_link(file.path()).ok())
+            .any(|link| link.as_os_str() == "anon_inode:kvm-vm")
+    };
+    let memory = |process: fs::DirEntry| {
+        let status = fs::read_to_string(process.path().join("status")).unwrap_or_default();
+        let kilobytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+        };
+        (kilobytes("RssAnon:").unwrap_or(0) + kilobytes("RssShmem:").unwrap_or(0)) / 4
+    };
+    processes.filter(has_machine).map(memory).collect()
 }
 
 /// Time that this thread has had a CPU: in a freeze nobody else runs.
@@ -104,9 +150,8 @@ fn copy_one_page(cpus: usize) -> Result<Duration, Error> {
     Ok(slowest.div_f64((cpus * COPIED / PAGE_SIZE) as f64))
 }
 
-/// Bytes of file for each page of the classes that `kind` has beyond those of the kernel; of the kernel's for a kernel dump.
-fn packing(survey: &Engine, live: &Live, kind: Kind) -> Result<f64, Error> {
-    let wanted = |class: PageClass| kind.keeps(class) && (kind == Kind::Kernel || !Kind::Kernel.keeps(class));
+/// The page frames whose class is wanted.
+fn frames(survey: &Engine, live: &Live, wanted: impl Fn(PageClass) -> bool) -> Vec<u64> {
     let mut pfns = Vec::new();
     for unit in live.ram.units() {
         let mut classes = vec![0; unit.pages as usize];
@@ -115,13 +160,18 @@ fn packing(survey: &Engine, live: &Live, kind: Kind) -> Result<f64, Error> {
             let pages = (unit.first..).zip(classes);
             pfns.extend(
                 pages
-                    .filter(|(_, class)| PageClass::from_number(*class).is_some_and(wanted))
+                    .filter(|(_, class)| PageClass::from_number(*class).is_some_and(&wanted))
                     .map(|(pfn, _)| pfn),
             );
         }
     }
+    pfns
+}
+
+/// Bytes of file for each of these pages, by some of them.
+fn packing(survey: &Engine, live: &Live, pfns: &[u64]) -> Result<f64, Error> {
     let step = pfns.len().div_ceil(SAMPLE).max(1);
-    let pfns: Vec<u64> = pfns.into_iter().step_by(step).collect();
+    let pfns: Vec<u64> = pfns.iter().copied().step_by(step).collect();
     // The peek reads a page only while it has a class that may be read.
     set(&survey.ctl()?.classes_kept, room::classes(Kind::All));
     let mut peeker = survey.peeker()?;

@@ -62,11 +62,19 @@ const CODE: [(&str, u64); 10] = [
 
 /// Pages to make room for, in the list and in the buffer: what is known, and the tasks that may be there by then.
 pub fn room(known: &Mini) -> u64 {
+    let threads = threads();
+    known.frames.len() as u64 + (threads + threads / 2 + 512) * PAGES_PER_TASK
+}
+
+/// Pages that a minidump would have now, at most.
+pub fn pages(known: &Mini) -> u64 {
+    known.frames.len() as u64 + threads() * PAGES_PER_TASK
+}
+
+fn threads() -> u64 {
     // "0.20 0.18 0.12 1/80 11206": the fourth has the number of threads behind its stroke
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let threads =
-        load.split(' ').nth(3).and_then(|part| part.split_once('/')?.1.parse::<u64>().ok()).unwrap_or(1024);
-    known.frames.len() as u64 + (threads + threads / 2 + 512) * PAGES_PER_TASK
+    load.split(' ').nth(3).and_then(|part| part.split_once('/')?.1.parse::<u64>().ok()).unwrap_or(1024)
 }
 
 /// Looks for it. A kernel that names less has less of it.

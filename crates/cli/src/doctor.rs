@@ -64,6 +64,9 @@ fn kinds(forecasts: &[Forecast], longest: Duration) -> String {
             f.pause.as_millis().max(1),
             f.file.div_ceil(1 << 20)
         );
+        if f.kind.hypervisor() && f.machines == 0 {
+            let _ = writeln!(text, "    → no virtual machine of KVM's runs here: as without them");
+        }
         if f.frozen < f.pages {
             let _ = writeln!(
                 text,
@@ -116,6 +119,7 @@ mod tests {
             frozen,
             pause: Duration::from_millis(ms),
             file: 600_000,
+            machines: 0,
         };
         let text = kinds(&[of(512, 20)], Duration::from_millis(500));
         assert_eq!(
