@@ -53,11 +53,11 @@ fn kinds(forecasts: &[Forecast], longest: Duration) -> String {
     let megabytes = |pages: u64| (pages * 4096).div_ceil(1 << 20);
     let mut text = String::from("kinds of dump, if one were taken now\n");
     let _ =
-        writeln!(text, "  {:10}  {:>9}  {:>9}  {:>9}  {:>9}", "KIND", "MEMORY", "FROZEN", "PAUSE", "FILE");
+        writeln!(text, "  {:14}  {:>9}  {:>9}  {:>9}  {:>9}", "KIND", "MEMORY", "FROZEN", "PAUSE", "FILE");
     for f in forecasts {
         let _ = writeln!(
             text,
-            "  {:10}  {:>6} MB  {:>6} MB  {:>6} ms  {:>6} MB",
+            "  {:14}  {:>6} MB  {:>6} MB  {:>6} ms  {:>6} MB",
             format!("{} ({})", f.kind, f.kind.flags()),
             megabytes(f.pages),
             megabytes(f.frozen),
@@ -125,8 +125,8 @@ mod tests {
         assert_eq!(
             text,
             "kinds of dump, if one were taken now\n\
-             \x20 KIND           MEMORY     FROZEN      PAUSE       FILE\n\
-             \x20 kernel (0)       2 MB       2 MB      20 ms       1 MB\n"
+             \x20 KIND               MEMORY     FROZEN      PAUSE       FILE\n\
+             \x20 kernel (0)           2 MB       2 MB      20 ms       1 MB\n"
         );
         assert!(kinds(&[of(256, 20)], Duration::from_millis(500)).contains("beyond 1 MB"));
         assert!(kinds(&[of(512, 501)], Duration::from_millis(500)).contains("-x lkdmaxpause=800ms would do"));
