@@ -2,9 +2,9 @@
 # beside another kind. Where interrupts are off it is taken too, and nobody calls it one moment.
 # @where: guest
 # @needs: root syscall fbt
-# @timeout: 900
+# @timeout: 1500
 . "$DIR/common.sh"
-load 880 > load.out 2> load.err &
+load 1400 > load.out 2> load.err &
 load=$!
 until_so [ -d /tmp/load-$load ] || { cat load.err; exit 1; }
 # A minidump of the seeker at its probe, or at what the script says; what is told of it, and whether it is small and whole.
@@ -29,7 +29,7 @@ take "$seek { lkd(2); }" -x lkdformat=elf
 leave "$dump" mini.elf
 most=12582912
 take "int never; $seek { lkd(never ? 0 : 2); }"
-take "int sought; $seek { sought = 1; } fbt::enqueue_task_fair:entry /sought/ { lkd(2); }"
+take "int sought; $seek { sought = 1; } fbt::enqueue_task_fair:entry /sought/ { lkd(2); exit(0); }"
 kill -0 $load || { echo "the load ended before the dumps"; cat load.err; exit 1; }
 kill $load
 wait $load 2> /dev/null
