@@ -7,7 +7,8 @@ use std::path::PathBuf;
 /// The programs under test.
 pub const OURS: &[&str] = &["dtrace", "lkd"];
 /// Programs that tests need: the runner and its triggers.
-pub const HELPERS: &[&str] = &["lkd-testrun", "seeker", "load", "getppid", "storm", "owner", "vmrun"];
+pub const HELPERS: &[&str] =
+    &["lkd-testrun", "seeker", "load", "getppid", "storm", "owner", "vmrun", "pauser"];
 
 /// Builds packages with the release profile and gives the directory of their programs. Guests are emulated: there an
 /// unoptimised program is slow twice over.

@@ -17,7 +17,7 @@ usage: cargo xtask guest [OPTIONS] -- CMD...
 Boots a stock Debian kernel in QEMU (no KVM needed) and runs CMD in it as root. CMD's output is this command's
 output, its exit status this command's; a guest that dies first gives status 128 and the console's last words.
 One word of CMD is a shell command line (busybox sh), several are a program and its arguments.
-In PATH: busybox, dtrace, lkd, seeker, load, getppid, storm, owner, vmrun.
+In PATH: busybox, dtrace, lkd, seeker, load, getppid, storm, owner, vmrun, pauser.
 
   --kernel NAME    6.1, 6.12, newest or a full release (default 6.12)
   --mem MB         default 1024
@@ -35,7 +35,7 @@ In PATH: busybox, dtrace, lkd, seeker, load, getppid, storm, owner, vmrun.
   --timeout S      give the guest up after S seconds (default 900)
   --patience S     wait so long for what CMD left running with its output open (default 120)
   --console FILE   keep the kernel's console there; that of a boot that never came up is in FILE.unborn
-  --qmp SOCKET     let QEMU's monitor protocol listen there
+  --qmp SOCKET     let QEMU's monitor protocol listen there; the guest's pauser pauses the machine
 ";
 
 /// Everything that a guest can be asked for.

@@ -179,6 +179,8 @@ impl Machine {
         }
         if let Some(path) = &self.qmp {
             qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", escaped(path)));
+            // A program in the guest pauses the machine by a write to this device's port; whoever talks to us lets it go on.
+            qemu.args(["-device", "pvpanic", "-action", "panic=pause"]);
         }
         let log = fs::File::create(run.file("qemu.log"))?;
         qemu.stdout(Stdio::from(log.try_clone()?)).stderr(Stdio::from(log));
