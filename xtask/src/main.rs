@@ -14,6 +14,7 @@
 //! | `initramfs.rs` | a newc archive: busybox, programs with the libraries they name, modules, init |
 //! | `disk.rs` | ext4 images: a directory in, a directory out |
 //! | `qemu.rs` | one virtual machine and its three byte streams |
+//! | `qmp.rs` | what its QEMU is told while it runs, and tells |
 //! | `guest.rs` | `cargo xtask guest`: all of the above around one command |
 //! | `build.rs` | our own programs, built |
 //! | `readers.rs` | crash, drgn and gdb, as found or fetched |
@@ -36,6 +37,7 @@ mod kernels;
 mod mirror;
 mod place;
 mod qemu;
+mod qmp;
 mod readers;
 mod sh;
 mod suite;

@@ -37,5 +37,7 @@ pub fn drgn() -> Result<PathBuf> {
 pub fn drgn_script(script: &Path, vmlinux: &Path, dump: &Path, args: &[&str]) -> Result<Command> {
     let mut command = sh::cmd(drgn()?);
     command.arg(script).arg(vmlinux).arg(dump).args(args);
+    // Scripts that share code would leave what Python made of it beside them.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(command)
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the suites in order, each with its closing line, and one status for all.
 
 mod code;
+mod instant;
 mod kernel;
 mod reading;
 mod refusal;
@@ -22,9 +23,10 @@ Runs the suites; each ends with one line 'SUITE: N passed, N failed, N skipped'.
   unit     unit and property tests of all crates
   host     tests/d on the machine's own kernel (root and tracing permitting)
   guest    tests/d in a Debian 6.1 and a 6.12 guest: one boot each
+  instant  a dump of ours and QEMU's of the same guest, paused at the same instant, agree page by page
   readers  crash 9, the newest drgn and gdb on the dumps that the guests left
 
-  --quick      without guests and readers
+  --quick      without guests, instant and readers
   --only NAME  only this suite (any number; readers needs guest's dumps from before)
   --bless      host: write the expected output anew
   FILTER       host and guest: only tests whose name contains it
@@ -107,6 +109,8 @@ const SUITES: &[(&str, &str, bool, Suite)] = &[
     ("guest", "the newest kernel, 1 CPU", true, |ask, tally| kernel::cpus(1, ask, tally)),
     ("guest", "the newest kernel, 4 CPUs", true, |ask, tally| kernel::cpus(4, ask, tally)),
     ("guest", "kernels that cannot give a dump", true, refusal::refusals),
+    ("instant", "one instant of 6.1, by lkd and by QEMU", true, |_, tally| instant::instant("6.1", tally)),
+    ("instant", "one instant of 6.12, by lkd and by QEMU", true, |_, tally| instant::instant("6.12", tally)),
     ("readers", "crash, drgn and gdb on the guests' dumps", true, reading::readers),
 ];
 

@@ -13,7 +13,7 @@ take() {
 	shift
 	rm -rf reports
 	mkdir -m 700 reports
-	dtrace -q -w -x lkdpath="$T/reports" -x lkdmaxpause=5s "$@" -c 'seeker 1' -n "$script" > out 2> err || { cat err; exit 1; }
+	dtrace -w -x lkdpath="$T/reports" -x lkdmaxpause=5s "$@" -c 'seeker 1' -n "$script" > out 2> err || { cat err; exit 1; }
 	dump=$(echo reports/DTRACE-*/vmcore)
 	sed -n 's/^dtrace: live dump \([^)]*)\) at .*, \([0-9]* MB\) copied, \(.*\)/\1: \3/p' err
 	lkd verify "$dump" | sed 's/.*: \([a-z]*\): .*/\1/'
