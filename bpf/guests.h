@@ -465,6 +465,8 @@ static __always_inline __u32 list_guests(struct lkd_ctl *c, __u64 deadline_ns)
 	struct guests s = { .deadline_ns = deadline_ns, .c = c, .k = k };
 	if (!record_guests(deadline_ns))
 		bpf_loop(MOST_LINKS, guest_pages, &s, 0);
+	if (k->torn || k->vms > k->vm_room || k->slots > k->slot_room || k->vcpus > k->vcpu_room)
+		k->status |= LKD_GUESTS_CUT;
 	return k->status;
 }
 

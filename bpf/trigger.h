@@ -63,7 +63,8 @@ static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64
 	shot->cpus_stopped = 1;
 	shot->stopped_ns = bpf_ktime_get_ns();
 	keep_stack(c, shot);
-	shot->status |= capture(c, shot, c->sequence, deadline_ns);
+	__u32 status = capture(c, shot, c->sequence, deadline_ns);
+	shot->status |= status;
 	shot->copied_ns = bpf_ktime_get_ns();
 	shot->thawed_ns = bpf_ktime_get_ns();
 	finish(c);

@@ -27,22 +27,18 @@ from drgn.helpers.linux import (
 # A smeared dump may show a process on one of the two lists that was on its way in or out.
 IN_MOTION = 2
 
-# What lkd() takes: the kernel, with users, a minidump, with virtual machines, all.
-KINDS = (0, 1, 2, 4, 5)
-
 # Every note of ours has this name; the types count up from "LKD" and 1.
 NOTE_NAME = b"LKD\0"
 NOTE_SHOT = 0x4C4B4401
 SHOT_BYTES = 2048
 NOTE_TORN = 0x4C4B4403
-# Arguments of lkd().
-KINDS = (0, 1, MINI := 2, 4, 5)
 # A run: first page, pages, from and to in nanoseconds, why (0: copied while other CPUs ran; 1: read after the thaw), 0.
 TORN = struct.Struct("<QQQQII")
 # The notes stand before the pages.
 NOTES_WITHIN = 8 << 20
 
 # What lkd()'s argument asks for.
+MINI = 2
 KINDS = {0: "kernel", 1: "user", 2: "mini", 4: "hypervisor", 5: "all"}
 
 # x86-64's, without KASAN.

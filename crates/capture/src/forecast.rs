@@ -25,7 +25,7 @@ use crate::{doctor, mini, room};
 /// Pages of each sort that are packed.
 const SAMPLE: usize = 2048;
 /// Bytes that each CPU copies to find out how fast that goes.
-const COPIED: usize = 64 << 20;
+const COPIED: u64 = 64 << 20;
 
 /// A dump of a kind, if it were taken now with the defaults.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Forecast {
     pub pause: Duration,
     /// The file's size in bytes, in the default format.
     pub file: u64,
+    /// Pages of memory that could be had.
+    pub available: u64,
     /// Processes that have virtual machines.
     pub machines: usize,
 }
@@ -57,8 +59,10 @@ pub fn forecasts() -> Result<Vec<Forecast>, Error> {
     let cpus = u32::try_from(live.cpus.len()).unwrap_or(1).max(1);
     let classify = spent().saturating_sub(began) / cpus;
     let found = ctl.found();
-    let page = copy_one_page(cpus as usize)?;
-    let most = available()? / 8 / PAGE_SIZE as u64;
+    let available = available()?;
+    let copied = COPIED.min(available / 64 / u64::from(cpus)).max(1 << 20) as usize;
+    let page = copy_one_page(cpus as usize, copied)?;
+    let most = available / 8 / PAGE_SIZE as u64;
     let of_class = |kind: Kind| {
         move |class: PageClass| kind.keeps(class) && (kind == Kind::Kernel || !Kind::Kernel.keeps(class))
     };
@@ -83,6 +87,7 @@ pub fn forecasts() -> Result<Vec<Forecast>, Error> {
             frozen: pages.min(most),
             pause: classify + page.mul_f64(pages.min(most) as f64),
             file: (of_kernel as f64 * kernel + users as f64 * user) as u64,
+            available: available / PAGE_SIZE as u64,
             machines: machines.len(),
         }
     };
@@ -95,6 +100,7 @@ pub fn forecasts() -> Result<Vec<Forecast>, Error> {
         frozen: pages.min(most),
         pause: page.mul_f64(pages as f64),
         file: (pages as f64 * packed(mini.frames)?) as u64,
+        available: available / PAGE_SIZE as u64,
         machines: 0,
     };
     let mut all: Vec<Forecast> =
@@ -131,9 +137,9 @@ fn spent() -> Duration {
 }
 
 /// How long all CPUs together take to copy a page.
-fn copy_one_page(cpus: usize) -> Result<Duration, Error> {
+fn copy_one_page(cpus: usize, bytes: usize) -> Result<Duration, Error> {
     let one = || {
-        let (from, mut to) = (vec![1u8; COPIED], vec![2u8; COPIED]);
+        let (from, mut to) = (vec![1u8; bytes], vec![2u8; bytes]);
         let began = spent();
         for (to, from) in to.chunks_exact_mut(PAGE_SIZE).zip(from.chunks_exact(PAGE_SIZE)) {
             to.copy_from_slice(black_box(from));
@@ -147,7 +153,7 @@ fn copy_one_page(cpus: usize) -> Result<Duration, Error> {
     });
     let slowest = slowest.and_then(|times| times.into_iter().max());
     let slowest = slowest.ok_or_else(|| Error::Machine("a thread that copied has died".into()))?;
-    Ok(slowest.div_f64((cpus * COPIED / PAGE_SIZE) as f64))
+    Ok(slowest.div_f64((cpus * bytes / PAGE_SIZE) as f64))
 }
 
 /// The page frames whose class is wanted.

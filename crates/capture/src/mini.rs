@@ -63,7 +63,8 @@ const CODE: [(&str, u64); 10] = [
 /// Pages to make room for, in the list and in the buffer: what is known, and the tasks that may be there by then.
 pub fn room(known: &Mini) -> u64 {
     let threads = threads();
-    known.frames.len() as u64 + (threads + threads / 2 + 512) * PAGES_PER_TASK
+    // twice: beside another kind the trigger may list again what is known
+    known.frames.len() as u64 * 2 + (threads + threads / 2 + 512) * PAGES_PER_TASK
 }
 
 /// Pages that a minidump would have now, at most.
@@ -163,7 +164,9 @@ impl Search<'_> {
 
     /// The image without its code, and without what has been given back: gaps between its parts, and what was for booting only.
     fn image(&mut self) {
-        let parts = [("__start_rodata", "__end_rodata"), ("_sdata", "__init_begin"), ("__init_end", "_end")];
+        // what early allocations did not take of the room behind has been given back
+        let end = if self.address("__brk_base").is_some() { "__brk_base" } else { "_end" };
+        let parts = [("__start_rodata", "__end_rodata"), ("_sdata", "__init_begin"), ("__init_end", end)];
         for (first, end) in parts {
             match self.address(first).zip(self.address(end)) {
                 Some((first, end)) => self.add(first, end.saturating_sub(first)),

@@ -149,7 +149,9 @@ impl Prepared {
     pub fn reset(&self, sequence: u64) -> Result<(), Error> {
         let ctl = self.engine.ctl()?;
         ctl.reset_pass();
-        clear_marks(&self.engine, &self.live.ram, &self.mini)?;
+        // Beside another kind a minidump's own are not marked: among them may be what is now a process', which that kind keeps.
+        let alone = self.engine.sizes.kinds == Kind::Mini.flags();
+        clear_marks(&self.engine, &self.live.ram, if alone { &self.mini } else { &[] })?;
         guests::reset(&self.engine)?;
         list(&self.engine, Lanes::First, &self.first)?;
         list(&self.engine, Lanes::Mini, &self.mini)?;

@@ -74,12 +74,17 @@ impl Room {
             Some(bytes) => bytes / 4096,
             None => {
                 let most = known.available / 8 / 4096;
-                if kernel + processes > most {
-                    let whose = if processes > 0 { "the kernel and processes" } else { "the kernel" };
+                let all = (kernel + processes).max(mini);
+                if all > most {
+                    let whose = match (kernel, processes) {
+                        (0, 0) => "a minidump",
+                        (_, 0) => "the kernel",
+                        _ => "the kernel and processes",
+                    };
                     warnings.push(format!(
                         "the buffer has {} MB (an eighth of the memory available), {whose} {} MB: the rest will be read after the thread went on",
                         most >> 8,
-                        (kernel + processes) >> 8
+                        all >> 8
                     ));
                 }
                 wanted.min(most)

@@ -342,5 +342,9 @@ pub fn put_maps(of: BorrowedFd<'_>, maps: &[BorrowedFd<'_>]) -> io::Result<()> {
             &options,
         )
     };
-    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(()) }
+    if result >= 0 {
+        return Ok(());
+    }
+    // Until v5.19 such a map takes them one by one only.
+    (0..).zip(&values).try_for_each(|(key, value)| update_map(of, key, &value.to_ne_bytes()))
 }

@@ -20,6 +20,9 @@ pub fn smears(shot: &Shot, cpus: &[CpuState]) -> Vec<String> {
     if has(status::BUFFER_SMALL) {
         why.push("the buffer was too small".into());
     }
+    if has(status::GUESTS_CUT) {
+        why.push("not all virtual machines could be followed".into());
+    }
     if counts.overflow > 0 {
         why.push(format!("the list had no room for {} pages", counts.overflow));
     }
@@ -87,6 +90,10 @@ mod tests {
         assert_eq!(
             told(&|shot| shot.status = status::DEADLINE | status::CLOCK_STOOD, &[]),
             "the clock stood still"
+        );
+        assert_eq!(
+            told(&|shot| shot.status = status::GUESTS_CUT, &[]),
+            "not all virtual machines could be followed"
         );
         assert_eq!(told(&|shot| shot.pages.failed = 3, &[]), "3 pages could not be read");
         assert_eq!(told(&|shot| shot.pages.overflow = 3, &[]), "the list had no room for 3 pages");

@@ -70,19 +70,23 @@ fn kinds(forecasts: &[Forecast], longest: Duration) -> String {
         if f.frozen < f.pages {
             let _ = writeln!(
                 text,
-                "    → the buffer is an eighth of the memory available: what is beyond {} MB is read after the machine runs on; \
-                 -x lkdbuf={}m would hold all",
+                "    → the buffer is an eighth of the memory available: what is beyond {} MB is read after the machine runs on; {}",
                 megabytes(f.frozen),
-                megabytes(f.pages + f.pages / 8)
+                match f.pages + f.pages / 8 {
+                    all if all < f.available => format!("-x lkdbuf={}m would hold all", megabytes(all)),
+                    _ => "there is not memory enough to hold all".into(),
+                }
             );
         }
         if f.pause > longest {
             let _ = writeln!(
                 text,
-                "    → more than lkdmaxpause={}ms: what is left by then is read after the machine runs on; -x lkdmaxpause={}ms \
-                 would do",
+                "    → more than lkdmaxpause={}ms: what is left by then is read after the machine runs on; {}",
                 longest.as_millis(),
-                (f.pause.as_millis() * 3 / 2).next_multiple_of(100)
+                match (f.pause.as_millis() * 3 / 2).next_multiple_of(100) {
+                    enough if enough <= 10_000 => format!("-x lkdmaxpause={enough}ms would do"),
+                    _ => "10s is the longest that can be had".into(),
+                }
             );
         }
     }
@@ -119,6 +123,7 @@ mod tests {
             frozen,
             pause: Duration::from_millis(ms),
             file: 600_000,
+            available: 1 << 20,
             machines: 0,
         };
         let text = kinds(&[of(512, 20)], Duration::from_millis(500));

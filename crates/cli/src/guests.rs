@@ -96,7 +96,7 @@ fn describe(seen: &Seen<'_>) -> String {
         text += &format!("machine of thread {}: struct kvm at {:#x}\n", vm.pid, vm.kvm);
         let process = seen.process(vm);
         for slot in seen.machines.slots_of(vm) {
-            let there = (0..slot.pages).filter(|n| {
+            let there = (0..slot.pages.min(1 << 28)).filter(|n| {
                 let at = Vaddr(slot.hva.wrapping_add(n * PAGE));
                 let page = process.as_ref().ok().and_then(|space| {
                     let found = space.translate(seen.memory, at).ok()?;
@@ -180,7 +180,7 @@ fn claims(seen: &Seen<'_>, planted: &str) -> Result<Vec<Claim>, String> {
         }
     }
     // The page of code is in the guest's memory too.
-    let listed: u64 = seen.machines.slots_of(vm).iter().map(|slot| slot.listed).sum();
+    let listed = seen.machines.slots_of(vm).iter().fold(0u64, |sum, slot| sum.saturating_add(slot.listed));
     let found = if listed == written + 1 {
         Ok(format!("{listed} pages were listed"))
     } else {

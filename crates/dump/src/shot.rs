@@ -147,6 +147,8 @@ pub mod status {
     pub const CLOCK_STOOD: u32 = 0x800;
     /// The CPUs that were online changed between arming and the shot.
     pub const CPUS_CHANGED: u32 = 0x1000;
+    /// Not all virtual machines could be followed: there were more than there was room for, or their lists led nowhere.
+    pub const GUESTS_CUT: u32 = 0x2000;
 }
 
 /// What was true at the probe. The layout table is at the head of this file.

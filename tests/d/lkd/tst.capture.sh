@@ -15,6 +15,12 @@ stat -c %a core
 ls -A | grep -c incomplete
 rm log
 opens core
+for type in user mini hypervisor all; do
+	lkd capture --type $type -o $type.core --max-pause 5s --buffer 256m > where 2> err || { cat err; exit 1; }
+	grep -o 'live dump [^ ]* ([a-z]*)' err
+	lkd verify $type.core | sed 's/: [0-9].*//'
+	rm $type.core
+done
 lkd capture -o core > again 2>&1 && exit 1
 sed "s,$T,T," again
 for bad in '--type full' '-o /' '-o no/such/' '--max-pause 1us' '--max-pause x' '--buffer 1' '--buffer 100000g' '--format lzo' '--path /proc/nowhere'; do

@@ -17,6 +17,7 @@ take() {
 		grep -q '^dtrace: live dump .*, consistent$' err && break
 		grep '^dtrace: live dump' err >&2
 	done
+	grep -q '^dtrace: live dump .*, consistent$' err || { cat err; exit 1; }
 	grep -o 'live dump [^ ]* ([a-z]*)' err
 	grep 'virtual machine' err
 }

@@ -25,8 +25,9 @@ pub enum Kernel {
     Rest,
 }
 
-/// LOCKED, UPTODATE, SWAPBACKED: a page of a file that is on no LRU list (it may wait for its turn in a CPU's batch) has one.
-const KPF_OF_FILES: u64 = 1 | 1 << 3 | 1 << 14;
+/// LOCKED, UPTODATE, SWAPBACKED: a page of a file that is on no LRU list (it may wait for its turn in a CPU's batch) has one. THP:
+/// of the tails of a large page that is on such a list the kernel says only this.
+const KPF_OF_FILES: u64 = 1 | 1 << 3 | 1 << 14 | 1 << 22;
 impl Kernel {
     /// By the bits of include/uapi/linux/kernel-page-flags.h.
     pub fn of(flags: u64) -> Kernel {
