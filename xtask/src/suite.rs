@@ -22,7 +22,8 @@ Runs the suites; each ends with one line 'SUITE: N passed, N failed, N skipped'.
   deny     licences and sources of all dependencies, by deny.toml (and by cargo-deny, where it is installed)
   unit     unit and property tests of all crates
   host     tests/d on the machine's own kernel (root and tracing permitting)
-  guest    tests/d in a Debian 6.1 and a 6.12 guest: one boot each
+  guest    tests/d in a Debian 6.1 and a 6.12 guest: one boot each; the freeze in the newest kernel, with 1 and 4 CPUs; kernels that
+           cannot give a dump, and say so
   instant  a dump of ours and QEMU's of the same guest, paused at the same instant, agree page by page
   readers  crash 9, the newest drgn and gdb on the dumps that the guests left
 
