@@ -109,6 +109,8 @@ const SUITES: &[(&str, &str, bool, Suite)] = &[
     ("guest", "Debian 6.12 in a guest", true, |ask, tally| kernel::guest("6.12", ask, tally)),
     ("guest", "the newest kernel, 1 CPU", true, |ask, tally| kernel::cpus(1, ask, tally)),
     ("guest", "the newest kernel, 4 CPUs", true, |ask, tally| kernel::cpus(4, ask, tally)),
+    ("guest", "virtual machines in a guest of 6.1", true, |ask, tally| kernel::hosts("6.1", ask, tally)),
+    ("guest", "virtual machines in a guest of 6.12", true, |ask, tally| kernel::hosts("6.12", ask, tally)),
     ("guest", "kernels that cannot give a dump", true, refusal::refusals),
     ("instant", "one instant of 6.1, by lkd and by QEMU", true, |_, tally| instant::instant("6.1", tally)),
     ("instant", "one instant of 6.12, by lkd and by QEMU", true, |_, tally| instant::instant("6.12", tally)),

@@ -1,7 +1,7 @@
 # lkd(4) and lkd(5) hold the memory and the CPUs of the virtual machines that run: by what `vmrun` told, from the file alone. Without a
 # machine they are as lkd(0) and lkd(1), and say so; without KVM too.
 # @where: guest
-# @needs: root syscall
+# @needs: root syscall /dev/kvm
 # @timeout: 1500
 . "$DIR/common.sh"
 vmrun 1500 > planted 2> vmrun.err &

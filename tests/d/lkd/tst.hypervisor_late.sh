@@ -1,6 +1,6 @@
 # Where the freeze has no time left for the virtual machines, the writer looks for them, and loses none of their memory.
 # @where: guest
-# @needs: root syscall
+# @needs: root syscall /dev/kvm
 # @timeout: 900
 . "$DIR/common.sh"
 vmrun 900 > planted 2> vmrun.err &

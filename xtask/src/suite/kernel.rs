@@ -36,35 +36,75 @@ pub fn host(ask: &Ask, tally: &mut Tally) -> Result<()> {
 
 /// `tests/d` in a guest. What its tests leave in /out is kept for the readers.
 pub fn guest(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
-    boots(kernel, Guest::default().smp, &ask.filters, tally)
+    boots(&Boots { kernel, smp: Guest::default().smp, hosts: false }, &ask.filters, tally)
 }
 
 /// What stops all CPUs, where there is one to stop, and where there are more than the machine has: in the newest kernel.
 pub fn cpus(smp: u32, ask: &Ask, tally: &mut Tally) -> Result<()> {
+    let tests = chosen(FREEZING, ask);
+    if tests.is_empty() {
+        Ok(())
+    } else {
+        boots(&Boots { kernel: "newest", smp, hosts: false }, &tests, tally)
+    }
+}
+
+/// What needs virtual machines: in guests of their own, which emulate an AMD processor that has them.
+pub fn hosts(kernel: &str, ask: &Ask, tally: &mut Tally) -> Result<()> {
+    let tests = chosen(HOSTING, ask);
+    let boot = Boots { kernel, smp: Guest::default().smp, hosts: true };
+    if tests.is_empty() { Ok(()) } else { boots(&boot, &tests, tally) }
+}
+
+/// Those of some tests that the filters choose.
+fn chosen(tests: &[&str], ask: &Ask) -> Vec<String> {
     let chosen =
         |test: &&&str| ask.filters.is_empty() || ask.filters.iter().any(|word| test.contains(word.as_str()));
-    let tests: Vec<String> = FREEZING.iter().filter(chosen).map(|test| (*test).to_owned()).collect();
-    if tests.is_empty() {
-        return Ok(());
-    }
-    boots("newest", smp, &tests, tally)
+    tests.iter().filter(chosen).map(|test| (*test).to_owned()).collect()
 }
+
+/// The tests that run a virtual machine.
+const HOSTING: &[&str] = &["lkd/tst.hypervisor.sh", "lkd/tst.hypervisor_late.sh"];
 
 /// The tests whose dumps are consistent on any number of CPUs.
 const FREEZING: &[&str] =
     &["lkd/tst.still.sh", "lkd/tst.capture.sh", "lkd/tst.irqs_off.sh", "lkd/tst.small_buffer.sh"];
 
-fn boots(kernel: &str, smp: u32, filters: &[String], tally: &mut Tally) -> Result<()> {
-    let name = if smp == Guest::default().smp { kernel.to_owned() } else { format!("{kernel}-{smp}") };
+/// A guest for tests.
+struct Boots<'a> {
+    kernel: &'a str,
+    smp: u32,
+    /// It runs virtual machines of its own.
+    hosts: bool,
+}
+
+impl Boots<'_> {
+    /// Under which name its tests leave what they leave.
+    fn name(&self) -> String {
+        match self {
+            Boots { kernel, hosts: true, .. } => hosting(kernel),
+            Boots { kernel, smp, .. } if *smp != Guest::default().smp => format!("{kernel}-{smp}"),
+            Boots { kernel, .. } => (*kernel).to_owned(),
+        }
+    }
+}
+
+/// The name of a kernel's guest that runs virtual machines.
+pub fn hosting(kernel: &str) -> String {
+    format!("{kernel}-hosting")
+}
+
+fn boots(of: &Boots<'_>, filters: &[String], tally: &mut Tally) -> Result<()> {
+    let name = of.name();
     let out = left_by(&name);
     let _ = fs::remove_dir_all(&out);
     let mut guest = Guest {
-        kernel: kernel.to_owned(),
-        smp,
+        kernel: of.kernel.to_owned(),
+        smp: of.smp,
         share: Some(place::workspace().join("tests")),
         out: Some(out.clone()),
         // QEMU emulates AMD's, and a guest's guest is what lkd(4) is for.
-        modules: vec!["kvm_amd".into()],
+        modules: of.hosts.then(|| "kvm_amd".into()).into_iter().collect(),
         timeout: Duration::from_secs(2400),
         ..Guest::default()
     };
@@ -84,8 +124,11 @@ fn boots(kernel: &str, smp: u32, filters: &[String], tally: &mut Tally) -> Resul
         command.push("/share/d".into());
         command.extend(filters.iter().cloned());
         let ending = guest.run(&command, &Sinks::new(report, std::io::stderr()))?;
-        tally.count(&seen.text());
-        kernels_log(&console, boot, tally)?;
+        let lost = !matches!(ending, Ending::Exit(_));
+        if !(lost && of.hosts && boot == 1) {
+            tally.count(&seen.text());
+            kernels_log(&console, boot, tally)?;
+        }
         let why = match ending {
             Ending::Exit(status) => {
                 if status > 1 {
@@ -95,6 +138,12 @@ fn boots(kernel: &str, smp: u32, filters: &[String], tally: &mut Tally) -> Resul
             }
             Ending::Lost(why) | Ending::Unborn(why) => why,
         };
+        // QEMU's emulation of a processor that runs guests may forget an interrupt: the CPU that runs `vmrun` then answers nobody, not
+        // even an NMI, while the other one waits for it to let a tracepoint go. Seen once in some fifteen runs, on 6.1.
+        if of.hosts && boot == 1 {
+            println!("a guest that runs guests was lost, and gets a second boot: {why}");
+            continue;
+        }
         after = last_told(&seen.text()).unwrap_or(after);
         tally.fail("the guest itself", &format!("boot {boot} was lost behind '{after}': {why}"));
     }

@@ -3,7 +3,7 @@
 //! `NAME.kdump` goes to crash and drgn, `NAME.elf` to gdb as well. `seed.*` was triggered by the seed's script and `mini.*`, a
 //! minidump, by the same program, so the triggering task is known.
 
-use super::kernel::left_by;
+use super::kernel::{hosting, left_by};
 use super::{Ask, Tally};
 use crate::kernels::Kernel;
 use crate::{place, readers, sh};
@@ -18,12 +18,13 @@ pub const SEED: [&str; 2] = ["seeker", "0xc0000001"];
 /// All readers on all dumps.
 pub fn readers(_: &Ask, tally: &mut Tally) -> Result<()> {
     for name in ["6.1", "6.12"] {
-        let dumps = dumps(&left_by(name).join("readers"));
+        let mut dumps = dumps(&left_by(name).join("readers"));
         if dumps.is_empty() {
             tally.fail(&format!("dumps of {name}"), "the guest left none in /out/readers");
             continue;
         }
         let vmlinux = Kernel::get(name)?.vmlinux()?;
+        dumps.extend(self::dumps(&left_by(&hosting(name)).join("readers")));
         for dump in dumps {
             println!("-- {name} {}", dump.file_name().unwrap_or_default().to_string_lossy());
             let seed = dump.file_stem().is_some_and(|stem| stem == "seed" || stem == "mini");
