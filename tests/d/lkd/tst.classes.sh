@@ -5,15 +5,10 @@
 load 880 > load.out 2> load.err &
 load=$!
 for try in $(seq 1 100); do [ -d /tmp/load-$load ] && break; sleep 0.1; done
-# large pages of files, mapped as a whole
-echo advise > /sys/kernel/mm/transparent_hugepage/shmem_enabled
-owner owned 880 > owner.out 2>&1 &
-owner=$!
-for try in $(seq 1 100); do [ -e owned ] && break; sleep 0.1; done
 lkd selftest classes 5 > table
 status=$?
 kill -0 $load || { echo "the load ended before the comparison"; cat load.err; exit 1; }
-kill $load $owner
+kill $load
 wait $load 2> /dev/null
 rm -rf /tmp/load-$load
 [ $status = 0 ] || { cat table; exit 1; }
