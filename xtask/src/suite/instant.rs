@@ -39,8 +39,29 @@ echo 'never consistent' >&2
 exit 1
 ";
 
+/// What runs between the thaw and the pause is known by what was seen to: a timer that comes once a minute may be met for the first
+/// time. What is wrong with a dump is wrong again.
+const ATTEMPTS: u32 = 3;
+
 /// A kernel's two images of one instant.
 pub fn instant(kernel: &str, tally: &mut Tally) -> Result<()> {
+    for attempt in 1..ATTEMPTS {
+        let mut own = Tally::default();
+        let outcome = once(kernel, &mut own);
+        if outcome.is_ok() && own.failed == 0 {
+            tally.passed += own.passed;
+            tally.skipped += own.skipped;
+            return Ok(());
+        }
+        println!(
+            "attempt {attempt} of {ATTEMPTS} met something unexplained: {}",
+            outcome.err().map_or_else(String::new, |why| format!("{why:#}"))
+        );
+    }
+    once(kernel, tally)
+}
+
+fn once(kernel: &str, tally: &mut Tally) -> Result<()> {
     let out = left_by(&format!("instant-{kernel}"));
     let _ = fs::remove_dir_all(&out);
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
