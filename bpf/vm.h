@@ -28,9 +28,6 @@ struct lkd_vm_slot {
 
 /* The words of lkd_vcpu.words, up to rip in the kernel's own order. */
 enum lkd_vcpu_word {
-	LKD_VCPU_RAX,
-	LKD_VCPU_RSP = 4,
-	LKD_VCPU_GENERAL = 16,
 	LKD_VCPU_RIP = 16,
 	LKD_VCPU_RFLAGS,
 	LKD_VCPU_CR0,

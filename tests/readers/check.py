@@ -9,7 +9,6 @@ stack unwinds from the registers in the dump up to user space, whose rax is VALU
 
 import struct
 import sys
-import traceback
 
 import drgn
 from drgn.helpers.linux import (
@@ -23,6 +22,8 @@ from drgn.helpers.linux import (
     pid_task,
     task_state_to_char,
 )
+
+from claims import claim, failed, must
 
 # A smeared dump may show a process on one of the two lists that was on its way in or out.
 IN_MOTION = 2
@@ -49,24 +50,6 @@ AT_EXIT = ("trace_sys_exit", "__do_trace_sys_exit", "syscall_exit_", "syscall_tr
 
 # Where the stacks of kernel threads, of system calls, of interrupts and of idle CPUs begin.
 ROOTS = ("ret_from_fork", "entry_SYSCALL", "asm_", "secondary_startup", "common_startup", "start_kernel", "cpu_startup_entry")
-
-failures = 0
-
-
-def claim(name, check, *args):
-    """Tells whether `check` holds; it gives a text, or raises."""
-    global failures
-    try:
-        print(f"ok {name}: {check(*args)}")
-    except Exception as why:
-        failures += 1
-        where = traceback.extract_tb(why.__traceback__)[-1]
-        print(f"FAILED {name}: {type(why).__name__}: {why} (line {where.lineno})")
-
-
-def must(condition, why):
-    if not condition:
-        raise AssertionError(why)
 
 
 def comm(task):
@@ -271,7 +254,7 @@ def main():
             claim("stacks", stacks, prog, seen)
     if len(sys.argv) > 4:
         claim("trigger", trigger, prog, seen, sys.argv[3], int(sys.argv[4], 0))
-    return 1 if failures else 0
+    return 1 if failed else 0
 
 
 sys.exit(main())

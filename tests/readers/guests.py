@@ -8,7 +8,6 @@ tree that KVM sorts them in, CPUs by its xarray, memory by drgn's own walk over 
 
 import struct
 import sys
-import traceback
 
 import drgn
 from drgn import cast
@@ -17,6 +16,8 @@ from drgn.helpers.linux.mm import access_remote_vm
 from drgn.helpers.linux.pid import find_task
 from drgn.helpers.linux.rbtree import rbtree_inorder_for_each_entry
 from drgn.helpers.linux.xarray import xa_for_each
+
+from claims import claim, failed, must
 
 # Our note and its tables, by crates/dump/src/vm.rs.
 NOTE = struct.pack("<I", 0x4C4B4406) + b"LKD\0"
@@ -30,24 +31,6 @@ PATTERN = 0x6C6B64766D000000
 PAGE = 4096
 # The kernel's order of registers, and the note's.
 REGS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
-
-failures = 0
-
-
-def claim(name, check, *args):
-    """Tells whether `check` holds; it gives a text, or raises."""
-    global failures
-    try:
-        print(f"ok {name}: {check(*args)}")
-    except Exception as why:
-        failures += 1
-        where = traceback.extract_tb(why.__traceback__)[-1]
-        print(f"FAILED {name}: {type(why).__name__}: {why} (line {where.lineno})")
-
-
-def must(condition, why):
-    if not condition:
-        raise AssertionError(why)
 
 
 def note_of(dump):
@@ -173,7 +156,7 @@ def main():
         claim(f"memory at {gpa:#x}", memory, kvm, note, gpa, pages)
     claim("untouched memory", untouched, kvm, note, told)
     claim("CPUs", vcpus, kvm, note, told)
-    return 1 if failures else 0
+    return 1 if failed else 0
 
 
 sys.exit(main())
