@@ -39,7 +39,6 @@ impl Kernel {
                     fs::write(&note, format!("{release}\n{}", suite.unwrap_or_default()))?;
                     return Ok(kernel);
                 }
-                // Backports list kernels whose modules have left the archive already.
                 Err(why) => eprintln!("xtask: {release} cannot be had: {why:#}"),
             }
         }
@@ -53,12 +52,18 @@ impl Kernel {
             eprintln!("xtask: fetching kernel {release}");
             let archive = archive(&suite)?;
             let mut packages = vec![format!("linux-image-{release}")];
-            // Since 6.19 the modules come in a package of their own.
-            packages.extend(archive.names(&format!("linux-modules-{release}"))?);
+            // Since 6.19 the image and the modules come in packages of their own, and a suite may have lost one of them.
+            let parts = [format!("linux-binary-{release}"), format!("linux-modules-{release}")];
+            let there = archive.names("linux-")?;
+            let (had, lost): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| there.contains(part));
+            if let ([_, ..], [lost, ..]) = (had.as_slice(), lost.as_slice()) {
+                bail!("{lost} has left the archive");
+            }
+            packages.extend(had);
             archive.unpack(&packages, half)?;
             let kernel = Kernel { release: release.to_owned(), root: half.to_owned(), suite: suite.clone() };
             if !kernel.image().is_file() {
-                bail!("linux-image-{release} holds no boot/vmlinuz-{release}");
+                bail!("{} hold no image of the kernel", packages.join(", "));
             }
             let base = kernel.modules_dir().context("the package holds no modules")?;
             let parent = base.ancestors().nth(3).unwrap_or(half);
@@ -70,9 +75,10 @@ impl Kernel {
         Ok(Kernel { release: release.to_owned(), root, suite })
     }
 
-    /// The image that a boot loader starts.
+    /// The image that a boot loader starts: in /boot, since 7.2 beside the modules.
     pub fn image(&self) -> PathBuf {
-        self.root.join(format!("boot/vmlinuz-{}", self.release))
+        let beside = self.modules_dir().map(|dir| dir.join("vmlinuz")).filter(|file| file.is_file());
+        beside.unwrap_or_else(|| self.root.join(format!("boot/vmlinuz-{}", self.release)))
     }
 
     fn modules_dir(&self) -> Option<PathBuf> {

@@ -6,7 +6,7 @@
 mkdir -m 700 reports
 lkd capture --path "$T/reports" --format kdump-zlib --max-pause 5s --buffer 256m > path 2> err || { cat err; exit 1; }
 [ "$(cat path)" = "$(echo "$T"/reports/CAPTURE-*/vmcore)" ] && echo "it printed the report's path"
-sed "s,$T,T,; s/[0-9][0-9.]*/N/g" err
+sed "s,$T,T,; s/[0-9][0-9.]*/N/g; s/N CPU for/N CPUs for/" err
 opens "$(cat path)"
 lkd verify "$(cat path)" | sed "s,$T,T,; s/[0-9][0-9]*/N/g"
 lkd capture -q -o core --format kdump-zlib --max-pause 5s --buffer 256m > where || exit 1
