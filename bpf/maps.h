@@ -103,6 +103,19 @@ struct {
 	__uint(value_size, 4096);
 } lkd_bounce SEC(".maps");
 
+/* Where classification stands (scan.h). */
+struct lkd_scan {
+	__u64 deadline_ns; /* latched: nobody can extend it */
+	__u64 first, offset, pages; /* the unit: its first pfn, the chunk in it, its length */
+	__u64 skip; /* pfn: up to here it is the free block whose head was seen */
+	__u64 head; /* struct page of the last page that was no tail, and its class */
+	__u64 head_class;
+	__u64 unaccepted; /* this block holds memory that the firmware has not given yet */
+	__u64 done; /* units */
+	__u64 listed; /* bit c: pages of class c are to be copied */
+	__u64 late;
+};
+
 /* Where a walk over page tables stands (walk.h). */
 struct lkd_walk {
 	__u64 deadline_ns; /* latched */
@@ -141,6 +154,7 @@ struct lkd_scratch {
 		__u64 next, end;
 	} places[LKD_LANES];
 	__u64 regs[LKD_REGS + 1];
+	struct lkd_scan scan;
 	struct lkd_walk walk;
 	struct lkd_mini mini;
 };

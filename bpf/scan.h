@@ -9,20 +9,12 @@
 #define OFFLINE8 0x0808080808080808ull
 _Static_assert((FREE8 & 0xff) == LKD_FREE && (OFFLINE8 & 0xff) == LKD_OFFLINE, "eight classes at once");
 
+/* What is looked up once, not for every page.  All that changes is in w->scan, where the verifier does not follow it: on the
+ * stack it would walk through as many chunks as it can count (since v7.2). */
 struct scan {
-	__u64 deadline_ns; /* latched: nobody can extend it */
-	__u64 first, offset, pages; /* the unit: its first pfn, the chunk in it, its length */
-	__u64 skip; /* pfn: up to here it is the free block whose head was seen */
-	__u64 head; /* struct page of the last page that was no tail, and its class */
-	__u64 head_class;
-	__u64 unaccepted; /* this block holds memory that the firmware has not given yet */
-	__u64 done; /* units */
-	__u64 listed; /* bit c: pages of class c are to be copied */
-	/* looked up once, not for every page */
 	struct lkd_ctl *c;
 	struct lkd_scratch *w;
 	__u8 *classes; /* of the unit */
-	__u64 late;
 };
 
 /* Until v6.11 unaccepted memory has no page type: it is a block of 1024 pages of which only the first is linked. */
@@ -134,46 +126,47 @@ static __always_inline int scan_page(struct scan *s, const char *page, __u64 vad
 {
 	struct lkd_ctl *c = s->c;
 	struct lkd_scratch *w = s->w;
+	struct lkd_scan *t = &w->scan;
 	__u8 *class = s->classes + (pfn & (LKD_UNIT_PAGES - 1));
 	if (*class == LKD_OWN) {
 		w->found[LKD_OWN]++;
 		return 0;
 	}
-	if (pfn < s->skip) {
+	if (pfn < t->skip) {
 		*class = LKD_FREE;
 		w->found[LKD_FREE]++;
 		return 0;
 	}
 	__u64 head = page_head(page, vaddr);
-	__u32 k = s->head_class & 15;
-	if (!head || head != s->head) {
-		s->head = head ? head : vaddr;
+	__u32 k = t->head_class & 15;
+	if (!head || head != t->head) {
+		t->head = head ? head : vaddr;
 		if (!head) {
 			k = page_class(c, page, vaddr);
 			/* a free block's length: its head says it, and nothing else marks the pages behind */
 			if (k == LKD_FREE) {
 				if (PAGE_HALF(page, page_type) != ~0u)
-					s->skip = pfn + free_block(PAGE_WORD(page, private));
+					t->skip = pfn + free_block(PAGE_WORD(page, private));
 				else if (has_untyped_unaccepted() && !(pfn & (LKD_UNIT_PAGES - 1)))
-					s->unaccepted = 1;
+					t->unaccepted = 1;
 			}
 		} else if (!in_vmemmap(c, head) || bpf_probe_read_kernel(w->head, PAGE_STRUCT, (void *)head)) {
 			k = LKD_OTHER; /* no such head: in doubt the page is kept */
 		} else {
 			k = page_class(c, w->head, head);
 		}
-		s->head_class = k;
+		t->head_class = k;
 	}
 	if (head)
 		k = tail_class(page, k);
-	if (k == LKD_REFCOUNT_ZERO && s->unaccepted)
+	if (k == LKD_REFCOUNT_ZERO && t->unaccepted)
 		k = LKD_OFFLINE;
 	if (is_poisoned(page))
 		k = LKD_HWPOISON;
 	k &= 15;
 	*class = k;
 	w->found[k]++;
-	if ((s->listed >> k) & 1)
+	if ((t->listed >> k) & 1)
 		list_page(c, w, pfn, k);
 	return 0;
 }
@@ -181,14 +174,14 @@ static __always_inline int scan_page(struct scan *s, const char *page, __u64 vad
 /* The pages of processes and files, of which there are most, without the long way of page_class: the class of such a page, or -1
  * for all others.  Agrees with page_class: a page on an LRU list that is not the head of a larger one, and its word for type and
  * map count either says "mapped by nobody" or counts. */
-static __always_inline int plain_class(const struct scan *s, const char *page, __u64 vaddr)
+static __always_inline int plain_class(const struct lkd_scan *t, const char *page, __u64 vaddr)
 {
 	__u64 flags = page_flags(page), mapping = PAGE_WORD(page, mapping), head = page_head(page, vaddr);
 	__s32 type = PAGE_HALF(page, page_type);
 	if (is_poisoned(page))
 		return -1;
 	if (head)
-		return head == s->head ? (int)tail_class(page, s->head_class) : -1;
+		return head == t->head ? (int)tail_class(page, t->head_class) : -1;
 	if (!FLAG(flags, PG_lru) || FLAG(flags, PG_head) || FLAG(flags, PG_reserved) || (HAS_FLAG(PG_slab) && FLAG(flags, PG_slab)))
 		return -1;
 	if (type < -1 || !mapping)
@@ -202,17 +195,18 @@ static long scan_pages(__u32 i, struct scan *s)
 {
 	struct lkd_ctl *c = s->c;
 	struct lkd_scratch *w = s->w;
+	struct lkd_scan *t = &w->scan;
 	__u8 *classes = s->classes;
-	__u64 pfn = s->first + s->offset + (i & (CHUNK - 1));
+	__u64 pfn = t->first + t->offset + (i & (CHUNK - 1));
 	/* v6.1's verifier forgets the range of a product, so it is told again, where the compiler cannot drop it */
 	__u64 at = (i & (CHUNK - 1)) * PAGE_STRUCT;
 	barrier_var(at);
-	if (PAGE_STRUCT > 128 || at > (CHUNK - 1) * 128 || pfn >= s->first + s->pages)
+	if (PAGE_STRUCT > 128 || at > (CHUNK - 1) * 128 || pfn >= t->first + t->pages)
 		return 1;
 	const char *page = w->vmemmap + at;
 	__u64 vaddr = c->vmemmap + pfn * PAGE_STRUCT;
-	int k = plain_class(s, page, vaddr);
-	if (k >= 0 && !((s->listed >> (k & 15)) & 1)) {
+	int k = plain_class(t, page, vaddr);
+	if (k >= 0 && !((t->listed >> (k & 15)) & 1)) {
 		classes[pfn & (LKD_UNIT_PAGES - 1)] = k;
 		w->found[k & 15]++;
 		return 0;
@@ -224,8 +218,9 @@ static long scan_pages(__u32 i, struct scan *s)
  * struct page: they stand neither in a free block nor where no struct page is. */
 static __always_inline int fill_chunk(struct scan *s, __u64 eight)
 {
-	__u64 at = (s->first + s->offset) & (LKD_UNIT_PAGES - 1);
-	if (at & (CHUNK - 1) || s->offset + CHUNK > s->pages)
+	struct lkd_scan *t = &s->w->scan;
+	__u64 at = (t->first + t->offset) & (LKD_UNIT_PAGES - 1);
+	if (at & (CHUNK - 1) || t->offset + CHUNK > t->pages)
 		return 0;
 	__u64 *words = (__u64 *)(s->classes + (at & (LKD_UNIT_PAGES - CHUNK)));
 	for (int i = 0; i < CHUNK / 8; i++)
@@ -238,11 +233,12 @@ static long scan_chunk(__u32 i, struct scan *s)
 {
 	struct lkd_ctl *c = s->c;
 	struct lkd_scratch *w = s->w;
+	struct lkd_scan *t = &w->scan;
 	if (PAGE_STRUCT > 128)
 		return 1;
-	if (s->offset >= s->pages) {
-		if (bpf_ktime_get_ns() > s->deadline_ns) {
-			s->late = 1;
+	if (t->offset >= t->pages) {
+		if (bpf_ktime_get_ns() > t->deadline_ns) {
+			t->late = 1;
 			return 1;
 		}
 		__u64 n = __sync_fetch_and_add(&c->next_unit, 1);
@@ -257,17 +253,17 @@ static long scan_chunk(__u32 i, struct scan *s)
 		if (!classes)
 			return 1;
 		s->classes = classes;
-		s->first = u->first;
-		s->pages = u->pages;
-		s->offset = 0;
-		s->unaccepted = 0;
+		t->first = u->first;
+		t->pages = u->pages;
+		t->offset = 0;
+		t->unaccepted = 0;
 	}
-	__u64 from = s->first + s->offset;
-	if (s->skip >= from + CHUNK && fill_chunk(s, FREE8)) {
-		s->offset += CHUNK;
+	__u64 from = t->first + t->offset;
+	if (t->skip >= from + CHUNK && fill_chunk(s, FREE8)) {
+		t->offset += CHUNK;
 	} else {
 		/* a piece that does not start at a multiple of 64 pages still reads whole structs only, of the unit's own pages */
-		__u64 left = s->pages - s->offset;
+		__u64 left = t->pages - t->offset;
 		__u64 bytes = left < CHUNK ? left * PAGE_STRUCT : CHUNK * PAGE_STRUCT;
 		bytes &= 0x3fff;
 		if (bytes > sizeof(w->vmemmap))
@@ -276,10 +272,10 @@ static long scan_chunk(__u32 i, struct scan *s)
 		long fault = bpf_probe_read_kernel(w->vmemmap, bytes, (void *)(c->vmemmap + from * PAGE_STRUCT));
 		if (!fault || !fill_chunk(s, OFFLINE8))
 			bpf_loop(CHUNK, scan_pages, s, 0);
-		s->offset += CHUNK;
+		t->offset += CHUNK;
 	}
-	if (s->offset >= s->pages)
-		s->done++;
+	if (t->offset >= t->pages)
+		t->done++;
 	return 0;
 }
 
@@ -304,32 +300,18 @@ static __always_inline int classify_share(struct lkd_ctl *c, __u64 deadline_ns)
 		return 1;
 	__builtin_memset(w->found, 0, sizeof(w->found));
 	__builtin_memset(w->places, 0, sizeof(w->places));
-	/* every start value unknown to the verifier, or its walk over the callback does not converge (since v6.6) */
-	__u64 zero = c->zero;
-	struct scan s = {
-		.deadline_ns = deadline_ns,
-		.first = zero,
-		.offset = zero,
-		.pages = zero,
-		.skip = zero,
-		.head = zero,
-		.head_class = zero,
-		.unaccepted = zero,
-		.done = zero,
-		.listed = c->emit ? c->classes_listed : zero,
-		.c = c,
-		.w = w,
-		.classes = classes,
-		.late = zero,
-	};
+	__builtin_memset(&w->scan, 0, sizeof(w->scan));
+	w->scan.deadline_ns = deadline_ns;
+	w->scan.listed = c->emit ? c->classes_listed : 0;
+	struct scan s = { .c = c, .w = w, .classes = classes };
 	/* a unit of 1024 pages is 16 chunks, a cut one at most 17; + 1 to see that there is no more */
 	__u64 most = c->units * 17 + 1;
 	bpf_loop(most < 1 << 23 ? most : 1 << 23, scan_chunk, &s, 0);
 	bpf_loop(LKD_LANES * PLACES, give_back, 0, 0);
 	bpf_loop(16, add_found, 0, 0);
 	/* only now: who sees that all units are done finds the list whole */
-	__sync_fetch_and_add(&c->units_done, s.done);
-	return s.late;
+	__sync_fetch_and_add(&c->units_done, w->scan.done);
+	return w->scan.late;
 }
 
 #endif
