@@ -32,6 +32,10 @@ impl Kernel {
                 return Kernel::fetch(&release, lines.next());
             }
         }
+        // A full release that is there already.
+        if dir.join(name).is_dir() {
+            return Kernel::fetch(name, None);
+        }
         eprintln!("xtask: looking for kernel {name}");
         for (release, suite) in candidates(name)? {
             match Kernel::fetch(&release, suite.clone()) {

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::Ordering;
 
 use lkd_dump::Utsname;
 use lkd_kernel::vmcoreinfo::VmcoreInfo;
@@ -166,9 +167,20 @@ fn frames_of(address: usize, len: usize) -> Result<Vec<u64>, Error> {
     Ok(frames)
 }
 
-/// The page frames behind a mapped map.
+/// The page frames behind a mapped map, one for each of its pages.
 pub fn frames_of_mapping(mapping: &Mapping) -> Result<Vec<u64>, Error> {
-    frames_of(mapping.address(), mapping.len())
+    // Newer kernels put a map's page into an address space when it is touched there, not at mmap.
+    for offset in (0..mapping.len()).step_by(4096) {
+        mapping.word(offset).map(|word| word.load(Ordering::Relaxed));
+    }
+    let frames = frames_of(mapping.address(), mapping.len())?;
+    match mapping.len().div_ceil(4096) {
+        pages if pages == frames.len() => Ok(frames),
+        pages => Err(Error::Machine(format!(
+            "/proc/self/pagemap knows {} of a map's {pages} pages: the dump would hold the others, which are the dump's own",
+            frames.len()
+        ))),
+    }
 }
 
 /// page_offset_base and vmemmap_base.
