@@ -73,7 +73,7 @@ impl Pages {
         Ok(Pages {
             size: view.size("page")?,
             flags,
-            // since 7.1 compound_info, of which only the plain form is read
+            // compound_info since 7.1
             head: view.member("page", "compound_head").or_else(|_| view.member("page", "compound_info")).ok(),
             page_type: view.bits("page", "page_type")?,
             refcount: view.bits("page", "_refcount")?,
@@ -82,15 +82,19 @@ impl Pages {
         })
     }
 
-    /// The state that the bytes of a `struct page` tell.
-    pub fn state(&self, page: &[u8]) -> Option<State> {
+    /// The state that the bytes of the `struct page` at `vaddr` tell.
+    pub fn state(&self, vaddr: u64, page: &[u8]) -> Option<State> {
         let word = |at: u64| {
             let bytes = page.get(at as usize..)?.first_chunk::<8>()?;
             Some(u64::from_le_bytes(*bytes))
         };
         let refcount = self.refcount.of(word(self.refcount.byte)?) as u32;
         let head = match self.head {
-            Some(at) => Some(word(at)?).filter(|word| word & 1 == 1).map(|word| word - 1),
+            // Since 7.1 it may be a mask for the tail's own address: with all the bits that no address in vmemmap has.
+            Some(at) => Some(word(at)?).filter(|word| word & 1 == 1).map(|word| match word >> 32 {
+                0xffff_ffff => vaddr & word,
+                _ => word - 1,
+            }),
             None => None,
         };
         let kind = if head.is_some() {
@@ -140,6 +144,6 @@ impl Pages {
 
     fn at(&self, view: &View<'_>, vaddr: u64) -> Option<State> {
         let mut page = vec![0; self.size.min(256) as usize];
-        view.image.read(vaddr, &mut page).then(|| self.state(&page))?
+        view.image.read(vaddr, &mut page).then(|| self.state(vaddr, &page))?
     }
 }

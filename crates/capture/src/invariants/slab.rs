@@ -211,7 +211,7 @@ pub fn slabs(view: &View<'_>, census: &Census) -> Result<Finding, Lacking> {
             continue;
         }
         for (vaddr, page) in (start..).step_by(size as usize).zip(bytes.chunks_exact(size as usize)) {
-            if slub.pages.state(page).is_none_or(|state| state.kind != Kind::Slab) {
+            if slub.pages.state(vaddr, page).is_none_or(|state| state.kind != Kind::Slab) {
                 continue;
             }
             let Some(slab) = slub.slab(view, vaddr) else { continue };
@@ -325,13 +325,24 @@ pub fn cpu_slabs(view: &View<'_>) -> Result<Finding, Lacking> {
 pub fn partial(view: &View<'_>) -> Result<Finding, Lacking> {
     let mut finding = Finding::new(PARTIAL);
     let slub = Slub::of(view)?;
-    let node_at = view.member("kmem_cache", "node").or_else(|_| view.member("kmem_cache", "per_node"))?;
+    let (nodes_at, stride) = match view.member("kmem_cache", "node") {
+        Ok(at) => (at, 8),
+        // since 7.1 each node has a pointer to its barn, too
+        Err(_) => {
+            let pointers = view.member("kmem_cache", "per_node")?;
+            let node = view.member("kmem_cache_per_node_ptrs", "node")?;
+            (pointers.wrapping_add(node), view.size("kmem_cache_per_node_ptrs")?)
+        }
+    };
     let list_at = view.member("kmem_cache_node", "partial")?;
     let count_at = view.member("kmem_cache_node", "nr_partial")?;
     let lock_at = view.member("kmem_cache_node", "list_lock")?;
     for cache in slub.caches(view, &mut finding) {
         for number in 0..u64::from(view.bases.nodes) {
-            let Some(node) = view.word(cache.vaddr.wrapping_add(node_at) + number * 8) else { continue };
+            let Some(node) = view.word(cache.vaddr.wrapping_add(nodes_at).wrapping_add(number * stride))
+            else {
+                continue;
+            };
             if node == 0 {
                 continue;
             }
