@@ -177,6 +177,14 @@ int lkd_copy(void *ctx)
 	return c ? (int)copy_share(c, c->deadline_ns, LKD_LANES, 1) : -1;
 }
 
+/* The tasks of a minidump that the freeze had no time for. */
+SEC("raw_tp")
+int lkd_mini(void *ctx)
+{
+	struct lkd_ctl *c = ctl();
+	return c ? list_mini(c->deadline_ns) : -1;
+}
+
 /* The virtual machines that the freeze had no time for. */
 SEC("raw_tp")
 int lkd_guests(void *ctx)

@@ -4,6 +4,8 @@
 #ifndef LKD_COPY_H
 #define LKD_COPY_H
 
+#define COPY_PAGES (1 << 23) /* and empty places, by one CPU */
+
 struct copy {
 	__u64 deadline_ns;
 	__u64 entry, end; /* of the batch, in the list */
@@ -179,7 +181,8 @@ static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns, __
 		.c = c,
 		.copies = copies,
 	};
-	bpf_loop(1 << 23, copy_page, &s, 0);
+	if (bpf_loop(COPY_PAGES, copy_page, &s, 0) == COPY_PAGES)
+		s.status |= LKD_DEADLINE; /* 32 GB */
 	if (s.open)
 		__sync_fetch_and_add(&c->batches_done, 1);
 	__sync_fetch_and_add(&c->copied, s.copied);

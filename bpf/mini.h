@@ -13,6 +13,7 @@
 #ifndef LKD_MINI_H
 #define LKD_MINI_H
 
+#define MINI_PARENTS (1 << 16) /* from a task up to init_task */
 #define MINI_TASKS (1 << 18)
 #define MINI_PIDS (1 << 23) /* places in the table of pids that are looked at */
 #define KERNEL_HALF (1ull << 63)
@@ -229,7 +230,8 @@ static long mini_parent(__u32 i, struct walk *both)
 	return 0;
 }
 
-/* Gives lkd_status bits: what ended it before all were listed.  By the trigger's CPU. */
+/* Gives lkd_status bits: what ended it before all were listed.  By the trigger's CPU; after the thaw by user space, which lists what is
+ * not marked yet. */
 __noinline int list_mini(__u64 deadline_ns)
 {
 	__u32 key = 0;
@@ -238,20 +240,23 @@ __noinline int list_mini(__u64 deadline_ns)
 		return LKD_DEADLINE;
 	struct lkd_mini *s = &both.w->mini;
 	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 cut = 0; /* not in s->status, which ends everything */
 	s->deadline_ns = deadline_ns;
 	s->status = 0;
 	s->lowest = 0;
 	/* the kernel's half of every address space has the same tables, below the top one */
 	s->pgd = (__u64)BPF_CORE_READ(task, active_mm, pgd);
 	s->first = (__u64)task;
-	bpf_loop(1 << 16, mini_parent, &both, 0);
+	if (bpf_loop(MINI_PARENTS, mini_parent, &both, 0) == MINI_PARENTS)
+		cut = LKD_CUT;
 	/* the one that matters most */
 	mini_task((__u64)task);
 	__u64 slots = both.c->cpu_slots;
 	bpf_loop(slots < 8192 ? slots : 8192, mini_cpu, &both, 0);
 	s->leader = s->first;
 	s->thread = s->first;
-	bpf_loop(MINI_TASKS, mini_thread, &both, 0);
+	if (bpf_loop(MINI_TASKS, mini_thread, &both, 0) == MINI_TASKS)
+		cut = LKD_CUT;
 	struct task_struct *first = (void *)s->first;
 	struct pid_namespace *ns = BPF_CORE_READ(first, thread_pid, numbers[0].ns);
 	s->top = (__u64)BPF_CORE_READ(ns, idr.idr_rt.xa_head);
@@ -259,9 +264,10 @@ __noinline int list_mini(__u64 deadline_ns)
 	s->node = 0;
 	if ((s->top & 3) == 2) {
 		s->top -= 2;
-		bpf_loop(MINI_PIDS, mini_pid, &both, 0);
+		if (bpf_loop(MINI_PIDS, mini_pid, &both, 0) == MINI_PIDS)
+			cut = LKD_CUT;
 	}
-	return s->status;
+	return s->status | cut;
 }
 
 #endif

@@ -17,6 +17,7 @@
 #define PTE_PROTNONE 0x100ull /* without PRESENT: the page is there, and the process may not touch it */
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
+#define WALK_STEPS (1 << 23)
 #define TABLE_ENTRIES 512
 #define LEVEL_PMD 1
 #define LEVEL_PUD 2
@@ -189,7 +190,8 @@ __noinline int walk_tables(__u64 pgd, __u64 from, __u64 to, __u32 lane, __u64 de
 	s->lane = lane;
 	s->status = 0;
 	/* at least every 512th step looks at the clock */
-	bpf_loop(1 << 23, walk_step, &both, 0);
+	if (bpf_loop(WALK_STEPS, walk_step, &both, 0) == WALK_STEPS)
+		s->status |= LKD_DEADLINE; /* some seconds */
 	return s->status;
 }
 

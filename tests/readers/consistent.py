@@ -197,15 +197,19 @@ def slabs(prog, seen):
     looked, odd = 0, {}
     base, size = prog["vmemmap_base"].value_(), prog.type("struct page").size
     direct = prog["page_offset_base"].value_()
+    of_cache = prog.type("struct kmem_cache")
     for cache in for_each_slab_cache(prog):
         name = cache.name.string_().decode(errors="replace")
         some = []
         for number in range(prog["nr_node_ids"].value_()):
-            head = cache.node[number].partial.address_of_().value_()
+            # a node's pointer stands beside that to its barn since 7.1
+            node = cache.node[number] if of_cache.has_member("node") else cache.per_node[number].node
+            head = node.partial.address_of_().value_()
             # whether the list itself is whole is lkd's claim; a sample of slabs is enough here
             links = ring(prog, head, name, [])[:SLABS_OF_ONE]
             some += [Object(prog, "struct slab *", link - offset(prog, "slab", "slab_list")) for link in links]
-        for cpu in range(prog["nr_cpu_ids"].value_()):
+        # since 6.19 CPUs have sheaves, and no slabs of their own
+        for cpu in range(prog["nr_cpu_ids"].value_() if of_cache.has_member("cpu_slab") else 0):
             slab = per_cpu_ptr(cache.cpu_slab, cpu).slab
             some += [slab] if slab else []
         for slab in some:

@@ -13,6 +13,7 @@ use crate::buffer::{Buffer, Shape};
 use crate::ctl::{BATCH, Ctl, LANES, UNIT_PAGES, Unit};
 use crate::error::Error;
 use crate::guests;
+use crate::mini;
 use crate::peek::Peeker;
 use crate::sys::{Mapping, put_maps, run_program, update_map};
 
@@ -99,6 +100,9 @@ pub fn full(survey: &Engine, sizes: Sizes, triggers: &[TriggerProg]) -> Result<E
     let mut programs = vec!["lkd_peek", "lkd_classify", "lkd_copy", "lkd_begin", "lkd_stop", "lkd_rehearse"];
     if sizes.kinds & Kind::KernelHypervisor.flags() != 0 {
         programs.extend([guests::PROGRAM, guests::MACHINE]);
+    }
+    if sizes.kinds & Kind::Mini.flags() != 0 {
+        programs.push(mini::PROGRAM);
     }
     programs.extend(triggers.iter().map(|trigger| trigger.program()));
     load(survey.units, sizes, Some((survey, SURVEYED)), &programs)

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::guests::{self, Guests};
 use crate::handover::Handover;
 use crate::live::{self, Live};
+use crate::mini;
 use crate::options::{Options, ProbeName};
 use crate::peek::Peeker;
 use crate::prepare::Prepared;
@@ -66,9 +67,11 @@ pub fn handover<'a>(
         text.put_value(&format!("program.{name}"), fd.as_raw_fd());
         fds.push(fd);
     }
-    if let Ok(fd) = engine.program(guests::PROGRAM) {
-        text.put_value(&format!("program.{}", guests::PROGRAM), fd.as_raw_fd());
-        fds.push(fd);
+    for name in [guests::PROGRAM, mini::PROGRAM] {
+        if let Ok(fd) = engine.program(name) {
+            text.put_value(&format!("program.{name}"), fd.as_raw_fd());
+            fds.push(fd);
+        }
     }
     text.put(
         "pieces",
@@ -121,8 +124,9 @@ pub struct Writer {
     classify: OwnedFd,
     copy: OwnedFd,
     pub guests: Guests,
-    /// Not there where no kind of the arming has guests.
+    /// Not there where no kind of the arming has guests, is a minidump.
     list_guests: Option<OwnedFd>,
+    list_mini: Option<OwnedFd>,
     ring: OwnedFd,
     wakeups: Wakeups,
     pub cpus: Cpus,
@@ -182,8 +186,11 @@ impl Writer {
         let pieces = pieces.into_iter().map(piece).collect::<Result<Vec<OwnedFd>, Error>>()?;
         let buffer = Buffer::map(Shape::of(number("slots")?), pieces.iter().map(AsFd::as_fd))?;
         let slots = live.cpu_slots.max(1);
-        let (no_guests, list_guests) =
-            (text.text("no_guests").map_err(broken)?, format!("program.{}", guests::PROGRAM));
+        let no_guests = text.text("no_guests").map_err(broken)?;
+        let beside = |name: &str| {
+            let name = format!("program.{name}");
+            text.get(&name).is_ok().then(|| fd(&name)).transpose()
+        };
         let cpus = || Ok(Cpus::new(mapped(&cpus, slots as usize * size_of::<CpuSlot>())?, slots));
         let mut wakers = Wakers::new(wake.as_fd(), control()?, cpus()?).map_err(failed)?;
         wakers.serve(&live.cpus).map_err(|error| Error::io("starting a thread for each CPU", error))?;
@@ -201,7 +208,8 @@ impl Writer {
             classify: fd("program.lkd_classify")?,
             copy: fd("program.lkd_copy")?,
             guests: Guests::new(map, Some(no_guests.to_owned()).filter(|why| !why.is_empty()))?,
-            list_guests: text.get(&list_guests).is_ok().then(|| fd(&list_guests)).transpose()?,
+            list_guests: beside(guests::PROGRAM)?,
+            list_mini: beside(mini::PROGRAM)?,
             wakeups: Wakeups::new(ring.as_fd()).map_err(failed)?,
             ring,
             socket: Socket(UnixStream::from(fd("socket")?)),
@@ -303,6 +311,9 @@ impl Writer {
                 set(&ctl.deadline_ns, crate::pass::slice_end(idle));
                 run(list_guests, "looking for virtual machines").map(|_| ())
             })?;
+        }
+        if let Some(list_mini) = self.list_mini.as_ref().filter(|_| !ctl.by_class()) {
+            crate::pass::list_rest(ctl, || run(list_mini, "listing the rest of the tasks"))?;
         }
         if get(&ctl.copy) == 1 {
             crate::pass::copy_rest(ctl, || run(&self.copy, "copying the rest"))?;

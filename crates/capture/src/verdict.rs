@@ -23,6 +23,9 @@ pub fn smears(shot: &Shot, cpus: &[CpuState]) -> Vec<String> {
     if has(status::GUESTS_CUT) {
         why.push("not all virtual machines could be followed".into());
     }
+    if has(status::CUT) {
+        why.push("one of the kernel's lists was longer than lkd follows".into());
+    }
     if counts.overflow > 0 {
         why.push(format!("the list had no room for {} pages", counts.overflow));
     }

@@ -149,6 +149,8 @@ pub mod status {
     pub const CPUS_CHANGED: u32 = 0x1000;
     /// Not all virtual machines could be followed: there were more than there was room for, or their lists led nowhere.
     pub const GUESTS_CUT: u32 = 0x2000;
+    /// One of the kernel's lists was longer than it is followed.
+    pub const CUT: u32 = 0x4000;
 }
 
 /// What was true at the probe. The layout table is at the head of this file.

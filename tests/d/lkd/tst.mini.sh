@@ -31,3 +31,10 @@ leave "$dump" mini.elf
 most=12582912
 take "int never; $seek { lkd(never ? 0 : 2); }"
 take "int sought; $seek { sought = 1; } fbt::enqueue_task_fair:entry /sought/ { lkd(2); exit(0); }"
+# A freeze without time for all tasks: they are found and copied after it.
+lkd capture --type mini --max-pause 5s -o whole.core > out 2> err || { cat err; exit 1; }
+lkd capture --type mini --max-pause 1ms -o late.core > out 2> err || { cat err; exit 1; }
+grep -o '1 ms were not enough' err
+pages() { lkd verify "$1" | sed -n 's/.*: whole: \([0-9]*\) pages.*/\1/p'; }
+whole=$(pages whole.core) late=$(pages late.core)
+[ "$late" -gt $((whole * 9 / 10)) ] && echo "what was late is there" || echo "$late of $whole pages"
