@@ -4,7 +4,7 @@
 # @timeout: 300
 . "$DIR/common.sh"
 mkdir -m 700 reports
-dtrace -w -x lkdpath=$T/reports -x lkdformat=kdump-zlib -x lkdbuf=1m -c 'seeker 1' -n 'syscall::lseek:return /pid == $target && arg0 == 0xc0000001/ { lkd(0); }' > out 2> err || { cat err; exit 1; }
+dtrace -w -x lkdpath=$T/reports -x lkdformat=kdump-zlib -x lkdbuf=1m -x lkdmaxpause=5s -c 'seeker 1' -n 'syscall::lseek:return /pid == $target && arg0 == 0xc0000001/ { lkd(0); }' > out 2> err || { cat err; exit 1; }
 listing reports
 grep '^dtrace: live dump' err
 grep '^dtrace: wrote' err
