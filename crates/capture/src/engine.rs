@@ -6,14 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType, ObjectBuilder, PrintLevel};
-use lkd_dump::{Kind, Request};
+use lkd_dump::Request;
 use zerocopy::IntoBytes;
 
 use crate::buffer::{Buffer, Shape};
 use crate::ctl::{BATCH, Ctl, LANES, UNIT_PAGES, Unit};
 use crate::error::Error;
-use crate::guests;
-use crate::mini;
+use crate::parts;
 use crate::peek::Peeker;
 use crate::sys::{Mapping, put_maps, run_program, update_map};
 
@@ -98,12 +97,7 @@ pub fn survey(units: &[Unit]) -> Result<Engine, Error> {
 /// The programs of an arming, over the maps of units, classes and peeks of `survey`.
 pub fn full(survey: &Engine, sizes: Sizes, triggers: &[TriggerProg]) -> Result<Engine, Error> {
     let mut programs = vec!["lkd_peek", "lkd_classify", "lkd_copy", "lkd_begin", "lkd_stop", "lkd_rehearse"];
-    if sizes.kinds & Kind::KernelHypervisor.flags() != 0 {
-        programs.extend([guests::PROGRAM, guests::MACHINE]);
-    }
-    if sizes.kinds & Kind::Mini.flags() != 0 {
-        programs.push(mini::PROGRAM);
-    }
+    programs.extend(parts::programs(sizes.kinds));
     programs.extend(triggers.iter().map(|trigger| trigger.program()));
     load(survey.units, sizes, Some((survey, SURVEYED)), &programs)
 }
@@ -268,7 +262,7 @@ fn try_load(
             "lkd_marks" => map.set_max_entries(entries(sizes.marks)?)?,
             "lkd_cpus" => map.set_max_entries(entries(sizes.cpus.into())?)?,
             name => {
-                if let Some(count) = guests::entries(name, sizes.kinds) {
+                if let Some(count) = parts::entries(name, sizes.kinds) {
                     map.set_max_entries(count)?;
                 }
             }

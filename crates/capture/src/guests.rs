@@ -18,23 +18,16 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 use crate::ctl::get;
 use crate::engine::Engine;
 use crate::error::{Error, plain};
+use crate::parts::{FIND_MACHINE, GUEST_ROOM, has_guests};
 use crate::pass::TRIES;
 use crate::sys::{Mapping, empty_machine};
 
-/// Machines, slots and CPUs that can be recorded.
-const ROOM: [u32; 3] = [256, 4096, 2048];
-/// The maps that take them.
-const TABLES: [&str; 3] = ["lkd_vms", "lkd_vm_slots", "lkd_vcpus"];
 const CONTROL: &str = "lkd_kvm";
 /// A field that this kernel does not have.
 const NOWHERE: u64 = u64::MAX;
 
 /// All maps of this file.
 pub const MAPS: [&str; 4] = [CONTROL, "lkd_vms", "lkd_vm_slots", "lkd_vcpus"];
-/// The program that goes on where a freeze had no time left.
-pub const PROGRAM: &str = "lkd_guests";
-/// The program that tells where a machine of ours is.
-pub const MACHINE: &str = "lkd_machine";
 
 /// The settings in `struct lkd_kvm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -105,16 +98,9 @@ const _: () = {
     assert!(CONTROL_BYTES == 464);
 };
 
-/// How large a map of this file must be, if it is one: (entries).
-pub fn entries(map: &str, kinds: u32) -> Option<u32> {
-    let place = TABLES.iter().position(|name| *name == map)?;
-    let wanted = kinds & Kind::KernelHypervisor.flags() != 0;
-    Some(if wanted { ROOM.get(place).copied().unwrap_or(1) } else { 1 })
-}
-
 /// Tells the engine where KVM's machines are. Gives why it cannot know.
 pub fn settle(engine: &Engine, symbols: Option<&Symbols>) -> Result<Option<String>, Error> {
-    if engine.sizes.kinds & Kind::KernelHypervisor.flags() == 0 {
+    if !has_guests(engine.sizes.kinds) {
         return Ok(None);
     }
     let (settings, why) = match find(engine, symbols) {
@@ -175,7 +161,7 @@ fn in_front(engine: &Engine, settings: &Settings) -> Result<u64, String> {
         let machine =
             empty_machine().map_err(|why| unknown(&format!("/dev/kvm makes no machine: {}", plain(&why))))?;
         ctl.pipe_fd.store(machine.as_raw_fd().into(), Ordering::Relaxed);
-        let ran = engine.run(MACHINE);
+        let ran = engine.run(FIND_MACHINE);
         ctl.pipe_fd.store(-1, Ordering::Relaxed);
         ran.map_err(|why| unknown(&why))?;
         let link = get(&ctl.found_page).wrapping_add(settings.kvm_list);
@@ -211,7 +197,7 @@ fn layout(kvm: &Btf, svm: Option<&Btf>) -> Result<Settings, String> {
     };
     Ok(Settings {
         list: 0,
-        room: ROOM.map(u64::from),
+        room: GUEST_ROOM.map(u64::from),
         kvm_list: offset("kvm", "vm_list")?,
         kvm_mm: offset("kvm", "mm")?,
         kvm_pid: offset("kvm", "userspace_pid")?,
@@ -412,15 +398,6 @@ pub fn told(machines: &Machines, kind: Kind, why: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_kinds_with_guests_need_tables() {
-        assert_eq!(entries("lkd_vms", 0), Some(1));
-        assert_eq!(entries("lkd_vms", 3), Some(1));
-        assert_eq!(entries("lkd_vm_slots", 4), Some(4096));
-        assert_eq!(entries("lkd_vcpus", 5), Some(2048));
-        assert_eq!(entries("lkd_kvm", 5), None);
-    }
 
     #[test]
     fn a_person_is_told_what_was_found_and_what_was_not() {

@@ -8,7 +8,7 @@
 //!   - [`prepare`]: programs, maps; [`room`] how large; [`first`] what will be copied before all else,
 //!     [`mini`] what of a minidump never moves, [`tables`] where the kernel has mapped it
 //!   - [`ram`] which page frames are memory, [`live`] where they appear, [`pass`] one classification from outside
-//!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`buffer`] where they copy to, [`ctl`] what is shared with them, [`peek`] kernel memory read
+//!   - [`engine`] the BPF programs of bpf/capture.bpf.c, [`parts`] what of them the kinds need, [`buffer`] where they copy to, [`ctl`] what is shared with them, [`peek`] kernel memory read
 //!   - [`freeze`] what stops CPUs, [`wakers`] a thread on each that makes it come, [`cpus`] who came
 //!   - [`target`] the directory that takes reports
 //! - [`handover`], [`takeover`]: what [`writer`], a process of its own, is told and given when it starts
@@ -44,6 +44,7 @@ pub mod invariants;
 pub mod live;
 mod mini;
 mod options;
+mod parts;
 mod pass;
 pub mod peek;
 mod prepare;

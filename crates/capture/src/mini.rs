@@ -30,9 +30,6 @@ pub struct Mini {
     pub text: Range<u64>,
 }
 
-/// The program that lists what the freeze had no time for.
-pub const PROGRAM: &str = "lkd_mini";
-
 /// Pages of a task that are its own, with some that it shares: stack, task_struct, pid, signal, address space, code.
 const PAGES_PER_TASK: u64 = 12;
 

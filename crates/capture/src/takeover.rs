@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::guests::{self, Guests};
 use crate::handover::Handover;
 use crate::live::{self, Live};
-use crate::mini;
 use crate::options::{Options, ProbeName};
+use crate::parts;
 use crate::peek::Peeker;
 use crate::prepare::Prepared;
 use crate::progress::Event;
@@ -67,7 +67,7 @@ pub fn handover<'a>(
         text.put_value(&format!("program.{name}"), fd.as_raw_fd());
         fds.push(fd);
     }
-    for name in [guests::PROGRAM, mini::PROGRAM] {
+    for name in [parts::LIST_GUESTS, parts::LIST_MINI] {
         if let Ok(fd) = engine.program(name) {
             text.put_value(&format!("program.{name}"), fd.as_raw_fd());
             fds.push(fd);
@@ -208,8 +208,8 @@ impl Writer {
             classify: fd("program.lkd_classify")?,
             copy: fd("program.lkd_copy")?,
             guests: Guests::new(map, Some(no_guests.to_owned()).filter(|why| !why.is_empty()))?,
-            list_guests: beside(guests::PROGRAM)?,
-            list_mini: beside(mini::PROGRAM)?,
+            list_guests: beside(parts::LIST_GUESTS)?,
+            list_mini: beside(parts::LIST_MINI)?,
             wakeups: Wakeups::new(ring.as_fd()).map_err(failed)?,
             ring,
             socket: Socket(UnixStream::from(fd("socket")?)),
