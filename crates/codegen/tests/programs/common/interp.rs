@@ -1,6 +1,5 @@
 //! A BPF machine for tests: instructions, the helpers that generated code calls, maps, a ring. It refuses what a kernel would:
 //! reads of memory that is nobody's, of registers and stack bytes never written.
-#![allow(dead_code)]
 
 use super::alu::{alu, width};
 use lkd_codegen::insn::*;

@@ -1,11 +1,9 @@
 //! Listings: every `tests/d/codegen/NAME.d` becomes the programs of `NAME.lst`, word for word.
 //!
-//! `LKD_BLESS=1 cargo test -p lkd-codegen --test golden` writes them anew; the difference is then read like any other change.
+//! `LKD_BLESS=1 cargo test -p lkd-codegen --test programs golden` writes them anew; the difference is then read like any other change.
 //! The same scripts end by themselves, so that the runner of `tests/d` has real kernels verify and run them.
 
-mod common;
-
-use common::{env, script};
+use crate::common::{env, script};
 use lkd_codegen::Object;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,7 @@
 //! Whole firings on the test machine: D text in, records, maps and counters out.
 
-mod common;
-
-use common::interp::Machine;
-use common::{env, script};
+use crate::common::interp::Machine;
+use crate::common::{env, script};
 use lkd_codegen::abi::{Counter, REQUEST_ARGS, REQUEST_CLAUSE, REQUEST_FLAGS, REQUEST_PROBE, REQUEST_SITE};
 use lkd_codegen::record::{Fault, Record, Value};
 use lkd_codegen::{Bound, Object, Place, compile};

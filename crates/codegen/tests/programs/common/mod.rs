@@ -1,12 +1,10 @@
 //! Programs built by hand, without the front end.
-#![allow(dead_code)]
 
 pub mod alu;
 pub mod interp;
 pub mod script;
 
 use lkd_codegen::{Bound, Env, Place, ProbeNames, TaskOffsets};
-use lkd_dlang::format::{Conv, Format, Piece};
 use lkd_dlang::program::*;
 use lkd_dlang::span::Span;
 
@@ -44,19 +42,8 @@ pub fn compare(op: CmpOp, a: Expr, b: Expr) -> Expr {
     expr(ExprKind::Compare(op, Box::new(a), Box::new(b)), I32)
 }
 
-pub fn binary(op: BinOp, a: Expr, b: Expr) -> Expr {
-    let ty = a.ty;
-    expr(ExprKind::Binary(op, Box::new(a), Box::new(b)), ty)
-}
-
 pub fn action(kind: ActionKind) -> Stmt {
     Stmt::Action(Action { kind, span: Span::default() })
-}
-
-pub fn printf(args: Vec<Expr>) -> Stmt {
-    let mut pieces = vec![Piece::Text(b"text".to_vec())];
-    pieces.extend(args.iter().map(|_| Piece::Conv(Conv { letter: b'x', ..Conv::default() })));
-    action(ActionKind::Printf { format: Format { pieces }, args })
 }
 
 pub fn clause(predicate: Option<Expr>, stmts: Vec<Stmt>) -> Clause {
@@ -76,15 +63,6 @@ pub fn bound(probe: u32, place: Place, clauses: &[u32]) -> Bound {
     Bound { probe, names: names("p", &format!("f{probe}"), "n"), place, clauses: clauses.to_vec() }
 }
 
-pub fn begin(clauses: &[u32]) -> Vec<Bound> {
-    vec![Bound {
-        probe: 1,
-        names: names("dtrace", "", "BEGIN"),
-        place: Place::Begin,
-        clauses: clauses.to_vec(),
-    }]
-}
-
 pub fn env() -> Env {
     Env {
         cpus: 2,
@@ -97,38 +75,4 @@ pub fn env() -> Env {
         },
         ..Env::default()
     }
-}
-
-/// The seed's script as the checker cuts it: the written clause, then the body of its `if`.
-pub fn seed() -> Program {
-    let status = VarRef::Local(0);
-    let set = Stmt::Eval(assign(status, convert(arg(0), U32)));
-    let cond = compare(CmpOp::Eq, var(status, U32), int(0xc000_0001, U32));
-    let mut body = clause(
-        None,
-        vec![
-            printf(vec![var(status, U32)]),
-            printf(vec![]),
-            action(ActionKind::Lkd(int(0, U32))),
-            action(ActionKind::Exit(int(0, I32))),
-        ],
-    );
-    body.guards = vec![Guard::Cond { id: CondId(0), want: true }];
-    Program {
-        clauses: vec![clause(None, vec![set, Stmt::SetCond(CondId(0), cond)]), body],
-        locals: vec![Var { name: "status".into(), ty: U32, span: Span::default() }],
-        conditions: 1,
-        ..Program::default()
-    }
-}
-
-pub fn all_returns(clauses: &[u32]) -> Vec<Bound> {
-    (0..360)
-        .map(|nr| Bound {
-            probe: 10 + nr,
-            names: names("syscall", &format!("call{nr}"), "return"),
-            place: Place::SysExit { nr },
-            clauses: clauses.to_vec(),
-        })
-        .collect()
 }

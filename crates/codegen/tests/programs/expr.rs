@@ -1,9 +1,7 @@
 //! Random expressions: what the generated code leaves in its record is what C says they are worth.
 
-mod common;
-
-use common::interp::Machine;
-use common::*;
+use crate::common::interp::Machine;
+use crate::common::*;
 use lkd_codegen::record::{Fault, Record, Value};
 use lkd_codegen::{Bound, Place, compile};
 use lkd_dlang::program::*;
