@@ -34,19 +34,19 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 SEC("raw_tp")
 int lkd_trigger_raw_tp(void *ctx)
 {
-	return trigger(ctx, 0, 0);
+	return trigger(ctx, 0, 0, 0);
 }
 
 SEC("kprobe")
 int lkd_trigger_kprobe(void *ctx)
 {
-	return trigger(ctx, ctx, 0);
+	return trigger(ctx, ctx, REGS_ALL, 0);
 }
 
 SEC("kprobe.multi")
 int lkd_trigger_kprobe_multi(void *ctx)
 {
-	return trigger(ctx, ctx, 0);
+	return trigger(ctx, ctx, fprobe_regs(), 0);
 }
 
 SEC("perf_event")
@@ -55,7 +55,7 @@ int lkd_trigger_perf_event(void *ctx)
 	/* the kernel's own context starts with a pointer to the registers; an address in ctx itself would not be rewritten */
 	void *regs = 0;
 	bpf_probe_read_kernel(&regs, sizeof(regs), ctx);
-	return trigger(ctx, regs, 1);
+	return trigger(ctx, regs, REGS_ALL, 1);
 }
 
 /* on irq_work_entry */

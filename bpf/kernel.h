@@ -112,6 +112,15 @@ struct zone {
 
 struct pt_regs;
 
+struct ftrace_ops {
+	unsigned long flags;
+};
+
+/* v6.14: no longer has ftrace_ops of its own, which asked for all registers */
+struct fprobe {
+	struct ftrace_ops ops;
+};
+
 struct file {
 	void *private_data;
 };
@@ -138,6 +147,15 @@ typedef struct {
 
 struct mm_struct {
 	pgd_t *pgd;
+};
+
+struct percpu_counter {
+	__s32 *counters;
+};
+
+/* since Linux commit f1a7941243c1 (in v6.2) */
+struct mm_struct___counted {
+	struct percpu_counter rss_stat[4];
 };
 
 struct xa_node {

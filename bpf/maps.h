@@ -139,6 +139,7 @@ struct lkd_mini {
 	__u64 lowest, lowest_at; /* the last table of the lowest level, and the two megabytes that it maps */
 	__u64 first, leader, thread; /* init_task, a process, and one of its threads */
 	__u64 top, node, index; /* of the table of pids */
+	__u64 counters, counted[16]; /* a per-CPU variable, and pages whose like each CPU has listed, by their lowest bits */
 	__u64 status;
 };
 

@@ -5,7 +5,7 @@
  * freeze nobody changes them.  Where the machine runs on they may be torn: each read may fail, each list ends by a count and by the
  * deadline.
  *
- *   init_task ── tasks ── threads ──▶ task_struct, stack, pid, signal, mm
+ *   init_task ── tasks ── threads ──▶ task_struct, stack, pid, signal, mm and its counters
  *   of those that run ──▶ the code that the stack returns to
  *   every CPU's idle and current task, which no list has
  *   the table of pids ──▶ its nodes, every pid
@@ -146,6 +146,42 @@ __noinline int mini_task(__u64 vaddr)
 	return 0;
 }
 
+/* A CPU's part of a per-CPU variable. */
+static long mini_counter(__u32 i, struct walk *both)
+{
+	__u64 distance = 0;
+	bpf_probe_read_kernel(&distance, 8, (void *)(both->c->per_cpu_offset + i * 8ull));
+	if (distance)
+		mini_object(both->w->mini.counters + distance, 4);
+	return both->w->mini.status != 0;
+}
+
+/* How much memory a process has: each CPU counts its part (crash gives up its list of tasks where it cannot read them). */
+__noinline int mini_counters(__u64 vaddr)
+{
+	__u32 key = 0;
+	struct walk both = { .c = ctl(), .w = bpf_map_lookup_elem(&lkd_scratch, &key) };
+	if (!both.c || !both.w || !both.c->per_cpu_offset || vaddr < KERNEL_HALF)
+		return 0;
+	if (!bpf_core_field_exists(struct mm_struct___counted, rss_stat) || !bpf_core_field_exists(struct percpu_counter, counters))
+		return 0;
+	struct lkd_mini *s = &both.w->mini;
+	__u64 slots = both.c->cpu_slots;
+	__u64 at = vaddr + bpf_core_field_offset(struct mm_struct___counted, rss_stat);
+	at += bpf_core_field_offset(struct percpu_counter, counters);
+	for (__u32 i = 0; i < 4; i++, at += bpf_core_type_size(struct percpu_counter)) {
+		__u64 counters = 0;
+		bpf_probe_read_kernel(&counters, 8, (void *)at);
+		__u64 *counted = &s->counted[(counters >> 12) & 15];
+		if (!counters || *counted == counters >> 12)
+			continue;
+		*counted = counters >> 12;
+		s->counters = counters;
+		bpf_loop(slots < 8192 ? slots : 8192, mini_counter, &both, 0);
+	}
+	return 0;
+}
+
 static __always_inline int mini_late(struct lkd_mini *s)
 {
 	if (bpf_ktime_get_ns() > s->deadline_ns)
@@ -161,6 +197,8 @@ static long mini_thread(__u32 i, struct walk *both)
 	if (mini_late(s))
 		return 1;
 	mini_task(s->thread);
+	if (s->thread == s->leader)
+		mini_counters((__u64)BPF_CORE_READ(leader, mm));
 	struct list_head *next = BPF_CORE_READ(thread, thread_node.next);
 	struct signal_struct *signal = BPF_CORE_READ(leader, signal);
 	__u64 head = (__u64)signal + bpf_core_field_offset(struct signal_struct, thread_head);
@@ -244,6 +282,7 @@ __noinline int list_mini(__u64 deadline_ns)
 	s->deadline_ns = deadline_ns;
 	s->status = 0;
 	s->lowest = 0;
+	__builtin_memset(s->counted, 0, sizeof(s->counted));
 	/* the kernel's half of every address space has the same tables, below the top one */
 	s->pgd = (__u64)BPF_CORE_READ(task, active_mm, pgd);
 	s->first = (__u64)task;

@@ -10,7 +10,7 @@
 _Static_assert((FREE8 & 0xff) == LKD_FREE && (OFFLINE8 & 0xff) == LKD_OFFLINE, "eight classes at once");
 
 /* What is looked up once, not for every page.  All that changes is in w->scan, where the verifier does not follow it: on the
- * stack it would walk through as many chunks as it can count (since v7.2). */
+ * stack it would walk through as many chunks as it can count (v7.3). */
 struct scan {
 	struct lkd_ctl *c;
 	struct lkd_scratch *w;

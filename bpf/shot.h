@@ -49,6 +49,7 @@ struct lkd_cpu_state {
 	__u64 task;
 	__u64 arrived_ns, left_ns;
 	__u64 frame;
+	__u64 pushed, entry; /* where the interrupt left the registers, and the return address into its entry code below them; 0: not known */
 	__u64 regs[LKD_REGS];
 };
 
@@ -75,7 +76,7 @@ struct lkd_shot {
 	__u64 reserved[5];
 };
 
-_Static_assert(sizeof(struct lkd_cpu_state) == 216, "struct lkd_cpu_state");
+_Static_assert(sizeof(struct lkd_cpu_state) == 232, "struct lkd_cpu_state");
 _Static_assert(sizeof(struct lkd_request) == 96, "struct lkd_request");
 _Static_assert(sizeof(struct lkd_shot) == 2048, "struct lkd_shot");
 

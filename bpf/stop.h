@@ -294,9 +294,8 @@ static __always_inline void stop(const void *regs, __u32 how)
 		coordinate(c, sequence);
 	} else {
 		note_frame(me);
-		if (!regs)
-			me->state.flags = interrupted(c, w, me->state.frame);
-		else if (!bpf_probe_read_kernel(w->regs, LKD_REGS * 8, regs))
+		interrupted(c, &me->state);
+		if (!me->state.flags && regs && !bpf_probe_read_kernel(w->regs, LKD_REGS * 8, regs))
 			me->state.flags = is_user(w->regs) ? LKD_CPU_REGS | LKD_CPU_USER : LKD_CPU_REGS;
 		if (me->state.flags)
 			__builtin_memcpy(me->state.regs, w->regs, sizeof(me->state.regs));

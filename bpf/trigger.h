@@ -9,7 +9,7 @@
 #define LKD_TRIGGER_H
 
 static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot *shot, const struct lkd_request *request,
-				   const void *probe_regs, __u64 frame, __u64 now)
+				   const void *probe_regs, __u32 known, __u64 frame, __u64 now)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u64 pid_tgid = bpf_get_current_pid_tgid(), uid_gid = bpf_get_current_uid_gid();
@@ -38,13 +38,15 @@ static __always_inline void record(void *ctx, struct lkd_ctl *c, struct lkd_shot
 	shot->bpf_frame = frame;
 
 	shot->probe_regs_valid = 0;
-	if (probe_regs && !bpf_probe_read_kernel(shot->probe_regs, sizeof(shot->probe_regs), probe_regs))
-		shot->probe_regs_valid = (1 << LKD_REGS) - 1;
+	if (probe_regs && !bpf_probe_read_kernel(shot->probe_regs, sizeof(shot->probe_regs), probe_regs)) {
+		keep_regs(shot->probe_regs, known);
+		shot->probe_regs_valid = known;
+	}
 	shot->user_regs_valid = 0;
 	if (BPF_CORE_READ(task, mm)) {
 		void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 		if (!bpf_probe_read_kernel(shot->user_regs, sizeof(shot->user_regs), regs))
-			shot->user_regs_valid = (1 << LKD_REGS) - 1;
+			shot->user_regs_valid = REGS_ALL;
 	}
 
 	long n = bpf_get_stack(ctx, shot->kstack, sizeof(shot->kstack), 0);
@@ -82,8 +84,9 @@ static __always_inline int withdraw(struct lkd_ctl *c, __u64 pending)
 	return LOOK(c->state) == LKD_TAKEN;
 }
 
-/* in_interrupt: the program itself runs in an interrupt, so the one that it asks for comes right after, at the same place. */
-static __always_inline int trigger(void *ctx, const void *probe_regs, int in_interrupt)
+/* known: bit i: word i of probe_regs is.  in_interrupt: the program itself runs in an interrupt, so the one that it asks for comes
+ * right after, at the same place. */
+static __always_inline int trigger(void *ctx, const void *probe_regs, __u32 known, int in_interrupt)
 {
 	__u64 now = bpf_ktime_get_ns(), frame;
 	/* the frame's address as a plain number: the way to this program's caller */
@@ -117,10 +120,10 @@ static __always_inline int trigger(void *ctx, const void *probe_regs, int in_int
 		if (!in_interrupt)
 			ask(c);
 	}
-	record(ctx, c, shot, request, probe_regs, frame, now);
+	record(ctx, c, shot, request, probe_regs, known, frame, now);
 	if (!freeze) {
 		shot->status |= LKD_ALONE;
-	} else if (shot->probe_regs_valid && !interrupts_on(shot->probe_regs)) {
+	} else if (shot->probe_regs_valid >> REG_FLAGS & 1 && !interrupts_on(shot->probe_regs)) {
 		if (!withdraw(c, pending))
 			return 0;
 		shot->status |= LKD_NOT_INTERRUPTIBLE;

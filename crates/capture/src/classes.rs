@@ -78,6 +78,13 @@ impl Structs {
         Ok(read && refcount != [0; 4])
     }
 
+    /// The page's struct page, word by word.
+    fn words(&mut self, pfn: u64) -> Result<Vec<Option<u64>>, Error> {
+        let at = self.page(pfn);
+        let words = (at..at + self.size).step_by(8);
+        words.map(|at| self.peeker.word(at).map_err(|error| unreadable(pfn, error))).collect()
+    }
+
     fn page(&self, pfn: u64) -> u64 {
         self.vmemmap.wrapping_add(pfn.wrapping_mul(self.size))
     }
@@ -110,7 +117,12 @@ pub struct Report {
     rows: BTreeMap<Kernel, Row>,
     /// Pages wrong in the same way again and again, by what the kernel and we say.
     repeated: BTreeMap<(Kernel, PageClass, Doubt), u64>,
+    /// Some of them, with the words of their struct pages at the end, for whoever has to find out why.
+    examples: Vec<(u64, Vec<Option<u64>>)>,
 }
+
+/// Pages of which the struct page is shown.
+const EXAMPLES: usize = 8;
 
 impl Report {
     /// Whether no page was misread again and again, and slab (tails too), buddy, page tables, anonymous and file pages were
@@ -187,6 +199,16 @@ impl fmt::Display for Report {
                 doubt.name()
             )?;
         }
+        for (pfn, words) in &self.examples {
+            write!(out, "page frame {pfn:#x} now:")?;
+            for word in words {
+                match word {
+                    Some(word) => write!(out, " {word:016x}")?,
+                    None => write!(out, " unreadable")?,
+                }
+            }
+            writeln!(out)?;
+        }
         write!(
             out,
             "{} passes; {} pages changed meanwhile, {} are our own: {}",
@@ -240,8 +262,12 @@ pub fn check(passes: u32) -> Result<Report, Error> {
             }
         }
     }
-    for ((_, kind, class, doubt), times) in wrong {
+    for ((pfn, kind, class, doubt), times) in wrong {
         if times >= (passes / 2 + 1).max(2) {
+            // of those there are many where an allocator has none yet, see `allow`
+            if doubt != Doubt::Managed && report.examples.len() < EXAMPLES {
+                report.examples.push((pfn, structs.words(pfn)?));
+            }
             *report.repeated.entry((kind, class, doubt)).or_default() += 1;
         }
     }

@@ -91,13 +91,13 @@ impl Cpus {
         Ok(())
     }
 
-    /// What each of the CPUs did in this freeze, with flags that say who was late or missing.
-    pub fn states(&self, sequence: u64, stopped_ns: u64) -> Vec<CpuState> {
+    /// What each of the CPUs did in this freeze, with flags that say who was late or missing; `None`: in none, all are.
+    pub fn states(&self, sequence: Option<u64>, stopped_ns: u64) -> Vec<CpuState> {
         self.all()
-            .filter(|(_, slot)| slot.expected == 1 || slot.sequence == sequence)
+            .filter(|(_, slot)| slot.expected == 1 || Some(slot.sequence) == sequence)
             .map(|(cpu, slot)| {
                 let mut state = slot.state;
-                if slot.sequence != sequence {
+                if Some(slot.sequence) != sequence {
                     state = CpuState { cpu, flags: MISSING, ..CpuState::default() };
                 } else if state.arrived_ns > stopped_ns {
                     state.flags |= LATE;

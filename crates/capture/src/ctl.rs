@@ -115,6 +115,7 @@ pub struct Ctl {
     pub entry_end: AtomicU64,
     pub text_first: AtomicU64,
     pub text_end: AtomicU64,
+    pub per_cpu_offset: AtomicU64,
     /// For each argument of lkd(): the classes of pages that may be kept.
     pub kept_by_kind: [AtomicU64; KINDS],
     /// For each argument of lkd(): the classes all of whose pages are kept.
@@ -175,6 +176,8 @@ pub struct CpuSlot {
     pub state: CpuState,
     /// Its idle task; 0: not known.
     pub idle: u64,
+    /// To the end of a line of memory.
+    pub unused: [u64; 6],
 }
 
 /// `enum lkd_state`: where an arming stands.
@@ -316,14 +319,14 @@ const _: () = {
     assert!(size_of::<Lane>() == 32);
     assert!(size_of::<Peek>() == 24);
     assert!(offset_of!(Ctl, pipe_fd) == 104);
-    assert!(offset_of!(Ctl, state) == 424);
-    assert!(offset_of!(Ctl, found) == 560);
-    assert!(offset_of!(Ctl, lanes) == 688);
-    assert!(offset_of!(Ctl, stack_base) == 944);
-    assert!(offset_of!(Ctl, batches_taken) == 992);
-    assert!(size_of::<Ctl>() == 1064);
+    assert!(offset_of!(Ctl, state) == 432);
+    assert!(offset_of!(Ctl, found) == 568);
+    assert!(offset_of!(Ctl, lanes) == 696);
+    assert!(offset_of!(Ctl, stack_base) == 952);
+    assert!(offset_of!(Ctl, batches_taken) == 1000);
+    assert!(size_of::<Ctl>() == 1072);
     assert!(offset_of!(CpuSlot, state) == 32);
-    assert!(size_of::<CpuSlot>() == 256);
+    assert!(size_of::<CpuSlot>() == 320);
 };
 
 #[cfg(test)]
@@ -360,6 +363,7 @@ pub mod tests {
             entry_end: zero(),
             text_first: zero(),
             text_end: zero(),
+            per_cpu_offset: zero(),
             kept_by_kind: std::array::from_fn(|_| zero()),
             listed_by_kind: std::array::from_fn(|_| zero()),
             lanes_by_kind: std::array::from_fn(|_| zero()),

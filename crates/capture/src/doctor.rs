@@ -140,7 +140,7 @@ fn useful() -> Vec<Reason> {
                 "not there: bases are found by experiment alone"
             }
             .into(),
-            cure: "boot a kernel built with CONFIG_KALLSYMS_ALL; nothing is lost without".into(),
+            cure: "boot a kernel built with CONFIG_KALLSYMS_ALL; without it rbp at a tracepoint is not known, which unwinding may need".into(),
         },
         Reason {
             what: "the kernel's own page classes (/proc/kpageflags)",
@@ -149,7 +149,26 @@ fn useful() -> Vec<Reason> {
             found: if page_flags { "there" } else { "not there" }.into(),
             cure: "CONFIG_PROC_PAGE_MONITOR; only `lkd selftest classes` asks for it".into(),
         },
+        Reason {
+            what: "the registers of CPUs that are stopped",
+            ok: !enters_by_fred(),
+            required: false,
+            found: if enters_by_fred() {
+                "this processor enters the kernel by FRED, where they are not found: only the triggering task's are known"
+            } else {
+                "there: each interrupt's entry leaves them on the stack"
+            }
+            .into(),
+            cure: "boot with fred=off".into(),
+        },
     ]
+}
+
+/// Whether interrupts come by FRED and not through the IDT: their entry code lies elsewhere, and leaves the registers otherwise.
+pub fn enters_by_fred() -> bool {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+    flags.split_whitespace().any(|flag| flag == "fred")
 }
 
 /// The effective capabilities, if told.

@@ -1,9 +1,10 @@
 //! What is copied before all else: the pages that say who was running. Classification may use up the time for which a thread may
-//! be held; a run queue read after that names another task than the one at the probe, and debuggers believe it.
+//! be held; a run queue read after that names another task than the one at the probe, and debuggers believe it. And the stacks on
+//! which interrupts are taken: a probe in one stands there, and its own stays as it is only until the thaw.
 
 use lkd_kernel::symbols::Symbols;
 
-use crate::ctl::get;
+use crate::ctl::{STACK_BYTES, get};
 use crate::engine::Engine;
 use crate::live::Live;
 
@@ -11,11 +12,11 @@ use crate::live::Live;
 pub const ROOM_FOR_TASK: u64 = 8;
 
 /// Per-CPU variables that name a CPU's task: the run queue, and the word behind `current` (in `pcpu_hot` from Linux commit
-/// e57ef2ed97c1, in v6.2, to 6.14).
-const VARIABLES: [&str; 3] = ["runqueues", "current_task", "pcpu_hot"];
+/// e57ef2ed97c1, in v6.2, to 6.14); and the memory of its interrupts' stack.
+const VARIABLES: [&str; 4] = ["runqueues", "current_task", "pcpu_hot", "irq_stack_backing_store"];
 
-/// The page frames of every CPU's run queue and current task pointer, ascending, each once. A kernel that does not name them (no
-/// KALLSYMS_ALL), or keeps them outside the direct map, has fewer or none: then their pages come in their turn.
+/// The page frames of every CPU's run queue, current task pointer and interrupt stack, ascending, each once. A kernel that does not
+/// name them (no KALLSYMS_ALL), or keeps them outside the direct map, has fewer or none: then their pages come in their turn.
 pub fn pages(live: &Live, survey: &Engine, symbols: &Symbols) -> Vec<u64> {
     let Some(offsets) = symbols.by_name("__per_cpu_offset").map(|symbol| symbol.addr) else {
         return Vec::new();
@@ -25,7 +26,7 @@ pub fn pages(live: &Live, survey: &Engine, symbols: &Symbols) -> Vec<u64> {
     let mut frames = Vec::new();
     for cpu in &live.cpus {
         let Ok(Some(offset)) = peeker.word(offsets.wrapping_add(u64::from(*cpu) * 8)) else { continue };
-        for (name, len) in VARIABLES.into_iter().zip([run_queue, 8, 64]) {
+        for (name, len) in VARIABLES.into_iter().zip([run_queue, 8, 64, STACK_BYTES as u64]) {
             let Some(variable) = symbols.by_name(name) else { continue };
             frames.extend(frames_of(live, offset.wrapping_add(variable.addr), len));
         }

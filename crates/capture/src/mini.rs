@@ -28,6 +28,8 @@ pub struct Mini {
     pub idle: BTreeMap<u32, u64>,
     /// The kernel's code.
     pub text: Range<u64>,
+    /// Where the kernel has each CPU's distance to its own variables; 0: not known.
+    pub per_cpu_offset: u64,
 }
 
 /// Pages of a task that are its own, with some that it shares: stack, task_struct, pid, signal, address space, code.
@@ -100,7 +102,8 @@ pub fn find(live: &Live, survey: &Engine, symbols: &Symbols) -> Mini {
     frames.retain(|frame| live.ram.pages.contains(Pfn(*frame)));
     let of = |name| symbols.by_name_in(KERNEL, name).map(|symbol| symbol.addr);
     let text = of("_text").zip(of("_etext")).map_or(0..0, |(first, end)| first..end);
-    Mini { frames, idle, text }
+    let per_cpu_offset = of("__per_cpu_offset").unwrap_or(0);
+    Mini { frames, idle, text, per_cpu_offset }
 }
 
 struct Search<'a> {

@@ -112,7 +112,10 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     let five = info.number("pgtable_l5_enabled").is_ok_and(|enabled| enabled == 1);
     set(&ctl.levels, if five { 5 } else { 4 });
     set(&ctl.sme_mask, info.number("sme_mask").unwrap_or(0) as u64);
-    if let Some(entry) = symbols.as_ref().and_then(entry_code) {
+    if doctor::enters_by_fred() {
+        let why = "this processor enters the kernel by FRED: of the other CPUs no registers will be known (boot with fred=off)";
+        warnings.push(why.into());
+    } else if let Some(entry) = symbols.as_ref().and_then(entry_code) {
         set(&ctl.entry_first, entry.start);
         set(&ctl.entry_end, entry.end);
     }
@@ -122,6 +125,7 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     }));
     set(&ctl.text_first, mini.text.start);
     set(&ctl.text_end, mini.text.end);
+    set(&ctl.per_cpu_offset, mini.per_cpu_offset);
     let slots = cpus(&engine)?;
     mini.idle.iter().for_each(|(cpu, task)| slots.idles(*cpu, *task));
     mark_own(&engine, &live)?;

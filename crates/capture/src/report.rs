@@ -63,6 +63,10 @@ pub fn write(writer: &mut Writer) -> Result<(), Error> {
     if let Some(own) = cpus.iter_mut().find(|state| state.cpu == shot.cpu) {
         own.regs = shot.probe_regs;
         own.flags |= if shot.probe_regs_valid == Regs::ALL_VALID { cpu_flags::REGS } else { 0 };
+        if own.regs.is_user() {
+            own.flags |= cpu_flags::USER;
+            (own.pushed, own.entry) = registers::entered(&own.regs, &stack).unwrap_or_default();
+        }
     }
 
     let report = match &writer.file {
@@ -190,7 +194,7 @@ fn meta(writer: &Writer, shot: &Shot, cpus: &[CpuState]) -> Result<Meta, Error> 
     for cpu in cpus {
         // Not the thread's id, which is in its own note: in a dump of a kernel that did not crash drgn asks for the note
         // "CPU + 1", as QEMU writes it; crash goes by the order alone.
-        notes.prstatus(cpu.cpu + 1, &cpu.regs);
+        notes.prstatus(cpu.cpu + 1, &cpu.in_kernel());
     }
     for cpu in cpus {
         notes.cpu_state(cpu);

@@ -26,7 +26,7 @@ impl Taken {
     /// Judges what a freeze has left; `changed`: CPUs came or went.
     pub fn judge(mut shot: Shot, cpus: &Cpus, changed: bool) -> Taken {
         let alone = shot.status & (status::ALONE | status::NOT_INTERRUPTIBLE) != 0;
-        let mut cpus = cpus.states(if alone { 0 } else { shot.sequence }, shot.stopped_ns);
+        let mut cpus = cpus.states((!alone).then_some(shot.sequence), shot.stopped_ns);
         if let Some(own) = cpus.iter_mut().find(|state| state.cpu == shot.cpu) {
             *own = CpuState {
                 cpu: shot.cpu,

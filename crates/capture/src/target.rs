@@ -73,6 +73,15 @@ fn sweep(root: &Path) {
         if !hidden || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
+        // Ours are our user's alone, and hold a dump or nothing.
+        let ours = entry.metadata().is_ok_and(|meta| {
+            meta.mode() & 0o777 == 0o700 && meta.uid() == rustix::process::geteuid().as_raw()
+        });
+        let only_a_dump = fs::read_dir(entry.path())
+            .is_ok_and(|files| files.flatten().all(|file| file.file_name() == "vmcore"));
+        if !ours || !only_a_dump {
+            continue;
+        }
         let Ok(dir) = File::open(entry.path()) else { continue };
         if rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
             continue;
@@ -251,8 +260,16 @@ mod tests {
         // What a killed process leaves of its lock.
         rustix::fs::flock(&killed.lock, rustix::fs::FlockOperation::Unlock)?;
         writing.create()?;
+        // What somebody else calls so is theirs: open to others, or with more in it than a dump.
+        let (open, more) = (root.join(".open.incomplete"), root.join(".more.incomplete"));
+        for (dir, mode) in [(&open, 0o755), (&more, 0o700)] {
+            DirBuilder::new().mode(mode).create(dir)?;
+            fs::write(dir.join("vmcore"), "")?;
+        }
+        fs::write(more.join("notes"), "")?;
         sweep(&root);
         assert_eq!((killed.hidden.exists(), writing.hidden.exists()), (false, true));
+        assert!(open.join("vmcore").exists() && more.join("vmcore").exists());
         drop((killed, writing));
         fs::remove_dir_all(&root)
     }

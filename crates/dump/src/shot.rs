@@ -94,6 +94,11 @@ impl Regs {
     pub const WORDS: usize = 21;
     /// A validity mask that says every word is known.
     pub const ALL_VALID: u32 = (1 << Regs::WORDS) - 1;
+
+    /// Whether they are of user code.
+    pub const fn is_user(&self) -> bool {
+        self.cs & 3 == 3
+    }
 }
 
 /// How many classes [`PageCounts::found`] has room for.
@@ -389,7 +394,7 @@ pub struct Request {
     pub args: [u64; 10],
 }
 
-/// What a CPU was doing when it stopped (`struct lkd_cpu`, 216 bytes).
+/// What a CPU was doing when it stopped (`struct lkd_cpu_state`, 232 bytes).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct CpuState {
@@ -409,8 +414,25 @@ pub struct CpuState {
     pub left_ns: u64,
     /// An address on the stack on which it stood still.
     pub frame: u64,
+    /// Where the interrupt that stopped it left those registers; 0: not known.
+    pub pushed: u64,
+    /// The return address into that interrupt's entry code, just below them; 0: not known.
+    pub entry: u64,
     /// The registers of what it was doing.
     pub regs: Regs,
+}
+
+impl CpuState {
+    /// The registers that debuggers start from: of what it was doing, if that was in the kernel. Crash takes no others than those on
+    /// a kernel stack, and makes up frames where it has none; of user code they are those of the interrupt's entry, whose only
+    /// caller is that code, with all its registers. They are known: the entry has cleared what its handler keeps.
+    pub fn in_kernel(&self) -> Regs {
+        if self.flags & cpu_flags::USER == 0 || self.entry == 0 {
+            return self.regs;
+        }
+        // eflags: the bit that is always set
+        Regs { rip: self.entry, rsp: self.pushed, cs: 0x10, ss: 0x18, eflags: 2, ..Regs::default() }
+    }
 }
 
 /// Bits of [`CpuState::flags`].
@@ -430,8 +452,8 @@ const _: () = {
     assert!(size_of::<PageCounts>() == 176);
     assert!(size_of::<Request>() == 96);
     assert!(offset_of!(Request, args) == 16);
-    assert!(size_of::<CpuState>() == 216);
-    assert!(offset_of!(CpuState, regs) == 48);
+    assert!(size_of::<CpuState>() == 232);
+    assert!(offset_of!(CpuState, regs) == 64);
     assert!(size_of::<Shot>() == 2048);
     assert!(offset_of!(Shot, size) == 12);
     assert!(offset_of!(Shot, site) == 28);
@@ -477,6 +499,22 @@ mod tests {
         let stack: Vec<Vaddr> = back.kernel_stack().collect();
         assert_eq!(stack, [Vaddr(0xffff_ffff_8100_0000), Vaddr(0xffff_ffff_8100_1000)]);
         assert_eq!(back.kind(), Some(Kind::Kernel));
+    }
+
+    #[test]
+    fn a_debugger_starts_in_the_kernel() {
+        let regs = Regs { rip: 0x5555_0000_1000, rsp: 0x7ffd_0000_2000, cs: 0x33, ..Regs::default() };
+        let state = CpuState {
+            flags: cpu_flags::REGS | cpu_flags::USER,
+            pushed: 0xffff_c900_0000_3f58,
+            entry: 0xffff_ffff_8100_164a,
+            regs,
+            ..CpuState::default()
+        };
+        let entered = state.in_kernel();
+        assert_eq!((entered.rip, entered.rsp, entered.cs), (state.entry, state.pushed, 0x10));
+        assert_eq!(CpuState { entry: 0, ..state }.in_kernel(), regs);
+        assert_eq!(CpuState { flags: cpu_flags::REGS, ..state }.in_kernel(), regs);
     }
 
     #[test]

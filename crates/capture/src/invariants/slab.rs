@@ -327,7 +327,7 @@ pub fn partial(view: &View<'_>) -> Result<Finding, Lacking> {
     let slub = Slub::of(view)?;
     let (nodes_at, stride) = match view.member("kmem_cache", "node") {
         Ok(at) => (at, 8),
-        // since 7.1 each node has a pointer to its barn, too
+        // newer kernels (7.3): each node has a pointer to its barn, too
         Err(_) => {
             let pointers = view.member("kmem_cache", "per_node")?;
             let node = view.member("kmem_cache_per_node_ptrs", "node")?;
