@@ -14,6 +14,8 @@ pub struct Case {
     pub host: bool,
     /// Runs in guests.
     pub guest: bool,
+    /// One guest is enough: another kernel would show nothing else.
+    pub once: bool,
     pub needs: Vec<String>,
     /// The command line for `sh -c`.
     pub command: String,
@@ -44,6 +46,7 @@ impl Case {
             file,
             host: true,
             guest: true,
+            once: refusal,
             needs: Vec::new(),
             command: String::new(),
             triggers: Vec::new(),
@@ -62,6 +65,7 @@ impl Case {
                 "where" => {
                     case.host = value.split_whitespace().any(|place| place == "host");
                     case.guest = value.split_whitespace().any(|place| place == "guest");
+                    case.once |= value.split_whitespace().any(|place| place == "once");
                     if !case.host && !case.guest {
                         bail!("@where: {value}: neither host nor guest");
                     }
@@ -201,6 +205,13 @@ mod tests {
         }
         assert!(is_test(Path::new("a.d"), "/*\n * @needs: root\n */"));
         assert!(!is_test(Path::new("tst.a.out"), "/* @needs: root */"));
+    }
+
+    #[test]
+    fn one_guest_is_enough_for_refusals_and_for_who_says_so() {
+        assert!(parse("tst.x.sh", "# @where: guest once\n").unwrap().once);
+        assert!(parse("err.x.d", "").unwrap().once);
+        assert!(!parse("tst.x.sh", "# @where: guest\n").unwrap().once);
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! | line | means | without it |
 //! |---|---|---|
 //! | `@where: host guest` | on which kernels it runs: the machine's own, a guest's | both |
+//! | `@where: guest once` | not again in a second guest, as it is about our programs far more than about a kernel; so is every `err.` test | |
 //! | `@needs: root fbt bpftrace` | what must be there, else it is skipped: `root`, a provider, a program, a path | nothing |
 //! | `@args: -q -x a=b` | words for dtrace before `-s FILE` | none |
 //! | `@run: COMMAND` | the whole command line instead, for `sh -c` | by kind of file |

@@ -5,14 +5,14 @@
  */
 self int in;
 
-fbt::do_filp_open:entry
-/pid == $target && stringof(args[1]->name) > "/tmp/seeker" && stringof(args[1]->name) < "/tmp/seeker."/
+syscall::openat:entry
+/pid == $target && copyinstr(arg1) > "/tmp/seeker" && copyinstr(arg1) < "/tmp/seeker."/
 {
-	printf("%s\n", stringof(args[1]->name));
+	printf("%s\n", copyinstr(arg1));
 	self->in = 1;
 }
 
-fbt::do_filp_open:return
+fbt::alloc_empty_file:return
 /self->in/
 {
 	printf("%d\n", args[1]->f_flags != 0);

@@ -42,6 +42,29 @@ listing() {
 	ls -A "$1" | sed 's/[0-9]/N/g'
 }
 
+# Runs dtrace with a script whose BEGIN prints "armed", has all CPUs busy from then until the shot, and waits for dtrace. What $1 runs
+# meanwhile leads to the shot. The load ends there: the writer stands back behind whoever wants a CPU.
+under_load() {
+	trigger=$1
+	shift
+	rm -rf reports out err
+	mkdir -m 700 reports
+	dtrace -w -x lkdpath="$T/reports" -x lkdmaxpause=5s -x lkdbuf=256m "$@" > out 2> err &
+	tracer=$!
+	armed() { holds armed out || [ ! -d /proc/$tracer ]; }
+	until_so armed || { kill $tracer; return 1; }
+	${LOAD:-load 300} > load.out 2>&1 &
+	load=$!
+	sleep 1
+	$trigger
+	shot() { holds '^dtrace: live dump' err || [ ! -d /proc/$tracer ]; }
+	until_so shot || kill $tracer
+	kill $load 2> kill.err
+	wait $load 2> /dev/null
+	rm -rf /tmp/load-$load
+	wait $tracer || { cat err; return 1; }
+}
+
 # Leaves a dump for the readers, who open it with crash and drgn when the guest has gone.
 leave() {
 	[ -d /out ] || return 0

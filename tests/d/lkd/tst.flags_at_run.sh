@@ -1,5 +1,5 @@
 # Flags that only the run can know: wrong ones are refused and counted, no dump is taken.
-# @where: guest
+# @where: guest once
 # @needs: root syscall
 # @timeout: 120
 mkdir -p reports

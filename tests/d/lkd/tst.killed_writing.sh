@@ -1,5 +1,5 @@
 # kill -9 of dtrace while the dump is being written: the writer completes it, and it is seen only when it is whole.
-# @where: guest
+# @where: guest once
 # @needs: root syscall makedumpfile
 # @timeout: 600
 . "$DIR/common.sh"

@@ -4,26 +4,28 @@
 # @needs: root syscall fbt
 # @timeout: 600
 . "$DIR/common.sh"
-# A minidump of the seeker at its probe, or at what the script says; what is told of it, and whether it is small and whole.
-take() {
-	script=$1
-	shift
-	rm -rf reports
-	mkdir -m 700 reports
-	# Not for ever: the writer stands back behind whoever wants a CPU.
-	load 8 > load.out 2>&1 &
-	load=$!
-	dtrace -w -x lkdpath="$T/reports" -x lkdmaxpause=5s "$@" -c 'seeker 1' -n "$script" > out 2> err || { cat err; exit 1; }
-	wait $load
+# What is told of the shot, and whether its dump is small and whole.
+judge() {
 	dump=$(echo reports/DTRACE-*/vmcore)
 	sed -n 's/^dtrace: live dump \([^)]*)\) at .*, \([0-9]* MB\) copied, \(.*\)/\1: \3/p' err
 	lkd verify "$dump" | sed 's/.*: \([a-z]*\): .*/\1/'
 	size=$(stat -c %s "$dump")
 	[ "$size" -lt "$most" ] && echo "small" || echo "$size bytes"
 }
+# A minidump of the seeker at its probe, or at what the script says.
+take() {
+	script=$1
+	shift
+	rm -rf reports
+	mkdir -m 700 reports
+	dtrace -w -x lkdpath="$T/reports" -x lkdmaxpause=5s "$@" -c 'seeker 1' -n "$script" > out 2> err || { cat err; exit 1; }
+	judge
+}
+seek_now() { seeker 1 > seeker.out; }
 seek='syscall::lseek:return /pid == $target && arg0 == 0xc0000001/'
 most=12582912
-take "$seek { lkd(2); }"
+under_load seek_now -n 'BEGIN { printf("armed\n"); } syscall::lseek:return /arg0 == 0xc0000001/ { lkd(2); exit(0); }' || exit 1
+judge
 leave "$dump" mini.kdump
 most=41943040
 take "$seek { lkd(2); }" -x lkdformat=elf

@@ -1,5 +1,5 @@
 # A dump holds secrets: it and its directory are its owner's alone, whatever the umask.
-# @where: guest
+# @where: guest once
 # @needs: root syscall
 # @timeout: 300
 umask 0

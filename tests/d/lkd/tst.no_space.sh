@@ -1,5 +1,5 @@
 # A target that is too full when arming is refused; one that fills up later fails the dump. Nothing half-written stays.
-# @where: guest
+# @where: guest once
 # @needs: root syscall
 # @timeout: 300
 . "$DIR/common.sh"

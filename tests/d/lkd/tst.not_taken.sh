@@ -1,5 +1,5 @@
 # lkd() in a clause whose predicate never holds: nothing happens, everything is taken down.
-# @where: guest
+# @where: guest once
 # @needs: root syscall
 # @timeout: 120
 mkdir -p reports

@@ -1,5 +1,5 @@
 # Under -q a dump is taken without a word.
-# @where: guest
+# @where: guest once
 # @needs: root syscall
 # @trigger: seeker
 # @timeout: 300

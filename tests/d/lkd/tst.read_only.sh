@@ -1,5 +1,5 @@
 # A directory that cannot be written is told.
-# @where: guest
+# @where: guest once
 # @needs: root syscall
 # @exit: 1
 dtrace -w -x lkdpath=/proc/reports -n 'syscall::lseek:return { lkd(0); }' 2> err

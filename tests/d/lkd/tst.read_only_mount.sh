@@ -1,5 +1,5 @@
 # A target that is mounted read-only is refused when arming; one that becomes so later fails the dump.
-# @where: guest
+# @where: guest once
 # @needs: root syscall
 # @timeout: 300
 . "$DIR/common.sh"

@@ -1,5 +1,5 @@
 # lkd() is lkd(0): one report in its own directory, whole when it appears, with the story told on stderr.
-# @where: guest
+# @where: guest once
 # @needs: root syscall
 # @trigger: seeker
 # @timeout: 300

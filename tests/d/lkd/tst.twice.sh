@@ -1,5 +1,5 @@
 # A second lkd() of the same script is dropped and counted, its thread goes on.
-# @where: guest
+# @where: guest once
 # @needs: root syscall
 # @timeout: 300
 mkdir -p reports

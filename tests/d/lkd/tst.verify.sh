@@ -1,5 +1,5 @@
 # A dump is whole as it was written, and lkd verify says so; a few bytes changed, or the end cut off, and it says where.
-# @where: guest
+# @where: guest once
 # @needs: root syscall lkd
 # @timeout: 600
 . "$DIR/common.sh"

@@ -1,5 +1,5 @@
 # A dump with zlib, which the readers judge.
-# @where: guest
+# @where: guest once
 # @needs: root syscall makedumpfile
 # @timeout: 600
 . "$DIR/common.sh"

@@ -1,5 +1,5 @@
 # The same dump as an ELF core, which gdb opens too.
-# @where: guest
+# @where: guest once
 # @needs: root syscall /out
 # @trigger: seeker
 # @timeout: 300

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-usage: lkd-testrun [--guest] [--bless] [--list] [--after=NAME] DIR [FILTER...]
+usage: lkd-testrun [--guest] [--again] [--bless] [--list] [--after=NAME] DIR [FILTER...]
 
 Runs the tests (*.d, *.sh) below DIR whose name contains a FILTER.
   --guest   this is a guest: run the tests for guests, with a guest's patience
+  --again   another guest has run them all: without what one is enough for
   --bless   write NAME.out and NAME.err anew from what comes out
   --list    only tell the names
   --after=NAME  begin behind this test
@@ -34,12 +35,14 @@ fn real_main() -> Result<bool> {
     let (options, words): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|w| w.starts_with("--"));
     let mut guest = false;
+    let mut again = false;
     let mut bless = false;
     let mut list = false;
     let mut after = "";
     for option in &options {
         match option.as_str() {
             "--guest" => guest = true,
+            "--again" => again = true,
             "--bless" => bless = true,
             "--list" => list = true,
             _ => match option.strip_prefix("--after=") {
@@ -58,6 +61,7 @@ fn real_main() -> Result<bool> {
     for case in case::all(&root)? {
         let here = if guest { case.guest } else { case.host };
         if !here
+            || again && case.once
             || case.name.as_str() <= after
             || !(filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter.as_str())))
         {
