@@ -2,9 +2,11 @@
 
 usage: check.py VMLINUX DUMP [COMM VALUE]
 
-In every dump the shot (lkd's own note) must name the task that its CPU ran, and a smeared dump's pages must be torn. With COMM and VALUE, that task must have this
-name and must stand at the end of a system call that returned VALUE: the innermost frame is the tracepoint's, and the
-stack unwinds from the registers in the dump up to user space, whose rax is VALUE.
+In every dump the shot (lkd's own note) must name the task that its CPU ran, that task must unwind to the addresses that the
+kernel's own unwinder found at the probe, and a smeared dump's pages must be torn. In a consistent one every CPU's registers
+lead to where kernel stacks begin, or to user space. With COMM and VALUE, the shot's task must have this name and must stand
+at the end of a system call that returned VALUE: the innermost frame is the tracepoint's, and the stack unwinds from the
+registers in the dump up to user space, whose rax is VALUE.
 """
 
 import struct
@@ -19,6 +21,8 @@ from drgn.helpers.linux import (
     for_each_task,
     get_dmesg,
     idle_task,
+    per_cpu,
+    per_cpu_ptr,
     pid_task,
     task_state_to_char,
 )
@@ -46,7 +50,20 @@ KINDS = {0: "kernel", 1: "user", 2: "mini", 4: "hypervisor", 5: "all"}
 THREAD_SIZE = 16384
 
 # The functions that a tracepoint at a system call's end may be inlined into.
-AT_EXIT = ("trace_sys_exit", "__do_trace_sys_exit", "syscall_exit_", "syscall_trace_exit", "do_syscall_64")
+AT_EXIT = (
+    "trace_sys_exit",
+    "trace_syscall_exit",
+    "__do_trace_sys_exit",
+    "syscall_exit_",
+    "syscall_trace_exit",
+    "do_syscall_64",
+)
+
+# Between a probe and the trigger's own program.
+MACHINERY = ("bpf_", "__bpf_", "__traceiter_", "dispatcher_")
+
+# Through which user code enters the kernel when it is interrupted, not by a call or a fault of its own.
+INTERRUPTS = ("asm_sysvec_", "asm_common_interrupt", "asm_spurious_interrupt")
 
 # Where the stacks of kernel threads, of system calls, of interrupts and of idle CPUs begin.
 ROOTS = ("ret_from_fork", "entry_SYSCALL", "asm_", "secondary_startup", "common_startup", "start_kernel", "cpu_startup_entry")
@@ -138,6 +155,7 @@ def shot_of(dump):
         "comm": text(144, 16),
         "task": long(160),
         "frame": long(168),
+        "kstack": struct.unpack_from(f"<{word(600)}Q", note, 608),
         "probe": ":".join(text(*place) for place in ((1552, 64), (1616, 64), (1680, 128), (1808, 64))),
     }
 
@@ -168,6 +186,29 @@ def torn(seen):
     return f"{sum(run[1] for run in smeared)} pages within the hold, {sum(run[1] for run in late)} after it"
 
 
+def called(trace):
+    """The functions of a stack in the kernel that are frames of their own, innermost first: (address, name) each."""
+    return [(frame.pc, frame.name or hex(frame.pc)) for frame in trace if frame.pc >> 47 and not frame.is_inline]
+
+
+def interrupt_stack(prog, cpu):
+    """The top word of a CPU's interrupt stack."""
+    for whole, member in (("pcpu_hot", "hardirq_stack_ptr"), ("hardirq_stack_ptr", None)):
+        try:
+            variable = per_cpu(prog[whole], cpu)
+            return (variable.member_(member) if member else variable).value_()
+        except (KeyError, LookupError):
+            continue
+    raise LookupError("no hardirq_stack_ptr")
+
+
+def symbol(prog, address):
+    try:
+        return prog.symbol(address).name
+    except LookupError:
+        return ""
+
+
 def running(prog, seen):
     """What every CPU was doing: in user space, or at the end of a stack that unwinds to where kernel stacks begin."""
     told = []
@@ -183,12 +224,36 @@ def running(prog, seen):
             user or any(name.startswith(ROOTS) for name in names),
             f"CPU {cpu} ({comm(task)}) does not unwind: {names} from {inner['rip']:#x}",
         )
-        if inner["rip"] >> 47 and cpu != seen["cpu"]:
+        if cpu != seen["cpu"]:
             stack = task.stack.value_()
-            must(stack <= inner["rsp"] <= stack + THREAD_SIZE, f"CPU {cpu}: rsp {inner['rsp']:#x} is not on {stack:#x}")
-        told.append(f"{cpu}: {comm(task)} in {'user space' if inner['rip'] >> 47 == 0 else names[0]}")
+            top = interrupt_stack(prog, cpu) + 8
+            on_a_stack = [stack <= inner["rsp"] <= stack + THREAD_SIZE, top - THREAD_SIZE <= inner["rsp"] <= top]
+            must(any(on_a_stack), f"CPU {cpu}: rsp {inner['rsp']:#x} is on neither {stack:#x} nor below {top:#x}")
+        # Of user code there is the interrupt's entry, which user code called by no system call and no fault of its own.
+        entry = len(called(trace)) == 1
+        must(not entry or user and names[0].startswith(INTERRUPTS), f"CPU {cpu} ({comm(task)}) is said to be in user space: {names}")
+        told.append(f"{cpu}: {comm(task)} in {'user space' if entry else names[0]}")
+        # For whoever compares: the functions that crash must show, too.
+        print("stack", cpu, *(name for _, name in called(trace)))
     must(len(told) == seen["cpus_online"], f"{len(told)} CPUs are online, the shot says {seen['cpus_online']}")
     return ", ".join(told)
+
+
+def chain(prog, seen):
+    """The triggering task unwinds to the addresses that the kernel's own unwinder found at the probe, down to the probe itself."""
+    ours = called(prog.stack_trace(cpu_curr(prog, seen["cpu"])))
+    theirs = seen["kstack"]
+    if not theirs and len(ours) == 1 and ours[0][1].startswith(INTERRUPTS):
+        return f"at the probe it was in user space, interrupted by {ours[0][1]}"
+    first = theirs.index(ours[0][0]) if ours and ours[0][0] in theirs else len(theirs)
+    kept = theirs[first:]
+    # a shot has room for so many
+    seen_whole = len(theirs) < 64
+    same = kept == tuple(pc for pc, _ in ours)[: len(kept)] and (not seen_whole or len(kept) == len(ours))
+    must(kept and same, f"{ours}, at the probe {[hex(pc) for pc in theirs]}")
+    above = [symbol(prog, pc) for pc in theirs[:first]]
+    must(all(not name or name.startswith(MACHINERY) for name in above), f"these are missing: {above}")
+    return f"{' < '.join(name for _, name in ours)}, {len(kept)} of {len(ours)} as at the probe"
 
 
 def stacks(prog, seen):
@@ -213,6 +278,22 @@ def stacks(prog, seen):
     return f"{good} tasks that do not run, and {len(running)} that do"
 
 
+def counters(prog):
+    """A minidump has what each CPU counts of the memory of every process: crash lists no task behind one that lacks it."""
+    if not prog.type("struct mm_struct").has_member("rss_stat") or prog.type("struct mm_struct").member("rss_stat").type.kind != drgn.TypeKind.ARRAY:
+        return "this kernel counts in mm_struct itself"
+    processes = [task for task in for_each_task(prog) if task.mm and task.pid == task.tgid]
+    for task in processes:
+        for counter in task.mm.rss_stat:
+            for cpu in for_each_online_cpu(prog):
+                try:
+                    per_cpu_ptr(counter.counters, cpu)[0].value_()
+                except drgn.FaultError as why:
+                    must(False, f"{comm(task)}, CPU {cpu}: {why}")
+    must(processes, "no process has memory")
+    return f"of {len(processes)} processes"
+
+
 def trigger(prog, seen, name, value):
     task = cpu_curr(prog, seen["cpu"])
     must(comm(task) == name, f"CPU {seen['cpu']} runs {comm(task)}, not {name}")
@@ -229,7 +310,9 @@ def trigger(prog, seen, name, value):
     inner, user = trace[0].registers(), trace[len(trace) - 1].registers()
     stack = task.stack.value_()
     must(stack <= inner["rsp"] < stack + THREAD_SIZE, f"rsp {inner['rsp']:#x} is not on the stack at {stack:#x}")
-    must(stack <= seen["frame"] < inner["rsp"], f"the trigger's frame {seen['frame']:#x} is not below rsp {inner['rsp']:#x}")
+    # since v6.13 the kernel may give programs stacks of their own
+    apart = not stack <= seen["frame"] < stack + THREAD_SIZE
+    must(apart or seen["frame"] < inner["rsp"], f"the trigger's frame {seen['frame']:#x} is not below rsp {inner['rsp']:#x}")
     must(user["rip"] >> 47 == 0, f"the last frame is not user space: rip {user['rip']:#x}")
     must(user.get("rax") == value, f"user space gets {user.get('rax', 0):#x}, not {value:#x}")
     return f"pid {task.pid.value_()} on CPU {seen['cpu']}, {' < '.join(str(name) for name in names)}"
@@ -248,10 +331,12 @@ def main():
         return 1
     claim("shot", shot, prog, seen)
     claim("torn", torn, seen)
+    claim("chain", chain, prog, seen)
     if seen["consistency"]:
         claim("running", running, prog, seen)
         if seen["flags"] == MINI:
             claim("stacks", stacks, prog, seen)
+            claim("counters", counters, prog)
     if len(sys.argv) > 4:
         claim("trigger", trigger, prog, seen, sys.argv[3], int(sys.argv[4], 0))
     return 1 if failed else 0

@@ -31,7 +31,7 @@ In PATH: busybox, dtrace, lkd, seeker, load, getppid, storm, owner, vmrun, pause
   --no-ours        leave our own programs out, and do not build them
   --module NAME    also load this kernel module (any number)
   --append WORDS   more words for the kernel's command line
-  --cpu MODEL      QEMU's CPU model (default max,la57=off)
+  --cpu MODEL      QEMU's CPU model (default max,la57=off,-erms,-fsrm)
   --timeout S      give the guest up after S seconds (default 900)
   --patience S     wait so long for what CMD left running with its output open (default 120)
   --console FILE   keep the kernel's console there; that of a boot that never came up is in FILE.unborn
@@ -45,7 +45,8 @@ pub struct Guest {
     pub mem: u64,
     pub smp: u32,
     pub tcg: Tcg,
-    /// 5-level page tables (la57) would only cost time.
+    /// 5-level page tables (la57) would only cost time, and so would strings by the byte (erms, fsrm): TCG does one byte a turn, and
+    /// kernels that have them clear and copy pages so.
     pub cpu: String,
     pub append: String,
     pub share: Option<PathBuf>,
@@ -68,7 +69,7 @@ impl Default for Guest {
             mem: 1024,
             smp: 2,
             tcg: Tcg::Multi,
-            cpu: "max,la57=off".into(),
+            cpu: "max,la57=off,-erms,-fsrm".into(),
             append: String::new(),
             share: None,
             out: None,
@@ -176,7 +177,11 @@ impl Guest {
         }
         self.keep_console(&run, "")?;
         if let Some(dir) = &self.out {
-            disk::to_dir(&run.file("out.img"), dir)?;
+            let image = run.file("out.img");
+            if !matches!(ending, Ending::Exit(_)) {
+                disk::mend(&image)?;
+            }
+            disk::to_dir(&image, dir)?;
         }
         Ok(ending)
     }

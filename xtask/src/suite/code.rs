@@ -118,8 +118,10 @@ pub fn unit(_: &Ask, tally: &mut Tally) -> Result<()> {
     }
     let silent = counted.skipped.saturating_sub(skips.len() as u32);
     if silent > 0 {
-        println!("skipped {silent} tests marked #[ignore]; their attributes say why");
-        tally.skipped += silent;
+        tally.fail(
+            "unit tests",
+            &format!("{silent} are marked #[ignore]: a test that cannot run says so itself, and why"),
+        );
     }
     if counted.failed > 0 {
         println!("{text}");

@@ -1,0 +1,177 @@
+//! What each CPU was doing, as drgn and crash tell it: two unwinders, one answer.
+
+use std::collections::BTreeMap;
+
+/// By CPU the functions that its stack is in, innermost first; of user code none.
+pub type Stacks = BTreeMap<u32, Vec<String>>;
+
+/// From the lines `stack CPU FUNCTION...` of check.py.
+pub fn of_drgn(told: &str) -> Stacks {
+    let of = |line: &str| {
+        let mut words = line.strip_prefix("stack ")?.split(' ');
+        Some((words.next()?.parse().ok()?, words.map(plain).collect()))
+    };
+    told.lines().filter_map(of).collect()
+}
+
+/// From what crash's `bt -a` prints: `PID: 1 TASK: ... CPU: 0 COMMAND: "init"` of each CPU, where it was interrupted, its frames.
+pub fn of_crash(told: &str) -> Stacks {
+    let mut stacks = Stacks::new();
+    let mut frames = None;
+    for line in told.lines() {
+        if let Some((_, rest)) = line.split_once("  CPU: ").filter(|_| line.starts_with("PID: ")) {
+            let cpu = rest.split(' ').next().and_then(|number| number.parse().ok());
+            frames = cpu.map(|cpu| stacks.entry(cpu).or_default());
+        } else if let (Some(name), Some(frames)) = (frame(line), &mut frames) {
+            frames.push(name);
+        }
+    }
+    stacks
+}
+
+/// The function of a frame: ` #1 [ffffc9000048fda8] do_syscall_64 at ffffffff8e28f033`, `[exception RIP: pv_native_safe_halt+15]`.
+fn frame(line: &str) -> Option<String> {
+    if let Some(rest) = line.trim_start().strip_prefix("[exception RIP: ") {
+        return rest.split(['+', ']']).next().map(plain);
+    }
+    let (_, rest) = line.trim_start().strip_prefix('#')?.split_once("] ")?;
+    rest.split(' ').next().map(plain)
+}
+
+/// A function's name without what only one of the readers adds: the copy that the compiler made of it, a second symbol of its address.
+fn plain(name: &str) -> String {
+    let name = name.split('.').next().unwrap_or(name);
+    let name = name.strip_suffix("_after_hwframe").unwrap_or(name);
+    // a second way into one function of the assembler's
+    let name = name.replace("_user_nocheck_", "_user_");
+    let start = name == "common_startup_64" || name.starts_with("secondary_startup_64");
+    if start { "secondary_startup_64".into() } else { name }
+}
+
+/// Whose frame has a size that only rbp tells (the kernel's random offset of a system call's stack). Crash follows no rbp from the
+/// first function on, and takes what lies above for what it is not; nothing but the entry does.
+const SIZED_AT_RUN: &str = "do_syscall_64";
+
+/// Crash sizes some frames by disassembly, and may take a word that an earlier call left for a return address (seen: do_sys_poll <
+/// _copy_from_user < __x64_sys_ppoll on 6.12). Whether its frames hold, all of them or without one that stands between two.
+fn but_one(theirs: &[String], hold: impl Fn(&[String]) -> bool) -> bool {
+    let without = |left: usize| {
+        let rest = theirs.iter().enumerate().filter(|(at, _)| *at != left).map(|(_, name)| name.clone());
+        rest.collect::<Vec<_>>()
+    };
+    hold(theirs) || (1..theirs.len().saturating_sub(1)).any(|left| hold(&without(left)))
+}
+
+/// Where crash tells something else than drgn.
+pub fn differences(drgn: &Stacks, crash: &Stacks) -> Vec<String> {
+    let of = |stacks: &Stacks, cpu: &u32| {
+        let names = stacks.get(cpu).map(Vec::as_slice).unwrap_or_default();
+        let end = names.iter().position(|name| name == SIZED_AT_RUN).map_or(names.len(), |at| at + 1);
+        names.get(..end).unwrap_or_default().to_vec()
+    };
+    // drgn is given no types of modules, and has an address where crash has a name.
+    let same = |ours: &[String], theirs: &[String]| {
+        let mut both = ours.iter().zip(theirs);
+        ours.len() == theirs.len() && both.all(|(own, other)| own == other || own.starts_with("0x"))
+    };
+    let same = |ours: &[String], theirs: &[String]| but_one(theirs, |theirs| same(ours, theirs));
+    let told = drgn.keys().map(|cpu| (cpu, of(drgn, cpu), of(crash, cpu)));
+    told.filter(|(_, ours, theirs)| !same(ours, theirs))
+        .map(|(cpu, ours, theirs)| {
+            format!("CPU {cpu}: drgn has {}\n    crash has {}", ours.join(" < "), theirs.join(" < "))
+        })
+        .collect()
+}
+
+/// Where a crash that does not know the kernel tells what drgn does not. It may leave functions out (seen on 7.3: cpu_startup_entry),
+/// but neither the innermost, nor may it have one that is not there.
+pub fn contradictions(drgn: &Stacks, crash: &Stacks) -> Vec<String> {
+    let known = |cpu: &u32, names: &[String]| {
+        let ours = drgn.get(cpu).map(Vec::as_slice).unwrap_or_default();
+        let end = names.iter().position(|name| name == SIZED_AT_RUN).map_or(names.len(), |at| at + 1);
+        let names = names.get(..end).unwrap_or_default();
+        let stand = |names: &[String]| {
+            let mut ours = ours.iter();
+            names.iter().all(|name| ours.any(|own| own == name))
+        };
+        names.first() == ours.first() && but_one(names, stand)
+    };
+    let odd = crash.iter().filter(|(cpu, names)| !known(cpu, names));
+    let missing = drgn.keys().filter(|cpu| !crash.contains_key(cpu));
+    odd.map(|(cpu, names)| format!("CPU {cpu}: crash has {}", names.join(" < ")))
+        .chain(missing.map(|cpu| format!("CPU {cpu}: crash has nothing")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CRASH: &str = "\
+PID: 1640     TASK: ffff8b2b04f7c200  CPU: 0    COMMAND: \"seeker\"
+    [exception RIP: syscall_exit_work+283]
+    RIP: ffffffff8d79a0ab  RSP: ffffd2c28058fd90  RFLAGS: 00000000
+    CS: 0010  SS: 0018
+ #0 [ffffd2c28058fda8] syscall_exit_to_user_mode at ffffffff8e294710
+ #1 [ffffd2c28058ff50] entry_SYSCALL_64_after_hwframe at ffffffff8e40012f
+    RIP: 00007f63fdba33e7  RSP: 00007fff45b10228  RFLAGS: 00000246
+
+PID: 198      TASK: ffff8e19c4768000  CPU: 1    COMMAND: \"vcpu 0\"
+ #0 [ffffd24cc048bba8] kvm_arch_vcpu_ioctl_run at ffffffffc0384746 [kvm]
+";
+
+    #[test]
+    fn both_readers_frames_are_read() {
+        let drgn = of_drgn(
+            "ok running: 2\nstack 0 syscall_exit_work syscall_exit_to_user_mode entry_SYSCALL_64\nstack 1\n",
+        );
+        let crash = of_crash(CRASH);
+        assert_eq!(drgn.get(&0), crash.get(&0));
+        assert_eq!(crash.get(&1).map(Vec::len), Some(1));
+        assert_eq!(differences(&drgn, &crash), ["CPU 1: drgn has \n    crash has kvm_arch_vcpu_ioctl_run"]);
+    }
+
+    #[test]
+    fn what_drgn_cannot_name_may_have_any_name() {
+        let drgn = of_drgn("stack 0 0xffffffffc06363dc __x64_sys_ioctl\n");
+        assert_eq!(differences(&drgn, &of_drgn("stack 0 kvm_vcpu_ioctl __x64_sys_ioctl\n")), [""; 0]);
+        assert_eq!(differences(&drgn, &of_drgn("stack 0 kvm_vcpu_ioctl ksys_lseek\n")).len(), 1);
+        assert_eq!(differences(&drgn, &of_drgn("stack 0 kvm_vcpu_ioctl\n")).len(), 1);
+    }
+
+    #[test]
+    fn one_word_that_an_earlier_call_left_is_no_difference() {
+        let drgn = of_drgn("stack 0 do_sys_poll __x64_sys_ppoll do_syscall_64\n");
+        let of = |told| differences(&drgn, &of_drgn(told)).len();
+        assert_eq!(of("stack 0 do_sys_poll _copy_from_user __x64_sys_ppoll do_syscall_64\n"), 0);
+        assert_eq!(of("stack 0 do_sys_poll a b __x64_sys_ppoll do_syscall_64\n"), 1);
+        assert_eq!(of("stack 0 a do_sys_poll __x64_sys_ppoll do_syscall_64\n"), 1);
+        assert_eq!(of("stack 0 do_sys_poll do_syscall_64\n"), 1);
+        assert_eq!(
+            of("stack 0 do_sys_poll __x64_sys_ppoll do_syscall_64 a\n"),
+            0,
+            "cut behind do_syscall_64"
+        );
+    }
+
+    #[test]
+    fn who_leaves_out_does_not_contradict() {
+        let drgn = of_drgn("stack 0 a b c\nstack 1 d\n");
+        assert_eq!(contradictions(&drgn, &of_drgn("stack 0 a c\nstack 1 d\n")), [""; 0]);
+        assert_eq!(contradictions(&drgn, &of_drgn("stack 0 b c\nstack 1 d\n")), ["CPU 0: crash has b < c"]);
+        assert_eq!(contradictions(&drgn, &of_drgn("stack 0 a left c\nstack 1 d\n")), [""; 0]);
+        assert_eq!(
+            contradictions(&drgn, &of_drgn("stack 0 a c b e\nstack 1 d\n")),
+            ["CPU 0: crash has a < c < b < e"]
+        );
+        assert_eq!(contradictions(&drgn, &of_drgn("stack 0 a\n")), ["CPU 1: crash has nothing"]);
+    }
+
+    #[test]
+    fn a_copy_of_a_function_is_that_function() {
+        assert_eq!(plain("rcu_gp_fqs_loop.part.0"), "rcu_gp_fqs_loop");
+        assert_eq!(plain("__put_user_nocheck_8"), plain("__put_user_8"));
+        assert_eq!(plain("common_startup_64"), plain("secondary_startup_64"));
+        assert_eq!(plain("secondary_startup_64_no_verify"), plain("secondary_startup_64"));
+    }
+}
