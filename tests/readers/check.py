@@ -215,7 +215,7 @@ def running(prog, seen):
     for cpu in for_each_online_cpu(prog):
         task = cpu_curr(prog, cpu)
         trace = prog.stack_trace(task)
-        names = [frame.name or "" for frame in trace]
+        names = [frame.name or symbol(prog, frame.pc) for frame in trace]
         inner = trace[0].registers()
         must(inner.get("rip"), f"CPU {cpu} ({comm(task)}) has no registers")
         last = trace[len(trace) - 1]
@@ -266,7 +266,7 @@ def stacks(prog, seen):
             continue
         try:
             prog.read(task.stack.value_(), THREAD_SIZE)
-            names = [frame.name or "" for frame in prog.stack_trace(task)]
+            names = [frame.name or symbol(prog, frame.pc) for frame in prog.stack_trace(task)]
         except Exception as why:
             bad.append(f"{comm(task)}: {why}")
             continue
