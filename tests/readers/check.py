@@ -209,13 +209,18 @@ def symbol(prog, address):
         return ""
 
 
+def named(prog, frame):
+    """A frame's function. drgn looks for the call before an address: a new task's first one (ret_from_fork) was never called."""
+    return frame.name if frame.name and not frame.name.startswith("0x") else symbol(prog, frame.pc)
+
+
 def running(prog, seen):
     """What every CPU was doing: in user space, or at the end of a stack that unwinds to where kernel stacks begin."""
     told = []
     for cpu in for_each_online_cpu(prog):
         task = cpu_curr(prog, cpu)
         trace = prog.stack_trace(task)
-        names = [frame.name or symbol(prog, frame.pc) for frame in trace]
+        names = [named(prog, frame) for frame in trace]
         inner = trace[0].registers()
         must(inner.get("rip"), f"CPU {cpu} ({comm(task)}) has no registers")
         last = trace[len(trace) - 1]
@@ -266,7 +271,7 @@ def stacks(prog, seen):
             continue
         try:
             prog.read(task.stack.value_(), THREAD_SIZE)
-            names = [frame.name or symbol(prog, frame.pc) for frame in prog.stack_trace(task)]
+            names = [named(prog, frame) for frame in prog.stack_trace(task)]
         except Exception as why:
             bad.append(f"{comm(task)}: {why}")
             continue
