@@ -269,6 +269,9 @@ def stacks(prog, seen):
     for task in [*for_each_task(prog), *idle]:
         if task.value_() in running:
             continue
+        # who has exited gives its stack back before its task is forgotten
+        if not task.stack and task.exit_state:
+            continue
         try:
             prog.read(task.stack.value_(), THREAD_SIZE)
             names = [named(prog, frame) for frame in prog.stack_trace(task)]

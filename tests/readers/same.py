@@ -30,7 +30,7 @@ REASONS = (
         | per-CPU\ memory\ of\ vmalloc\ by\ bpf_prog_(re)?alloc\w*"""),
     ("interrupts that waited: stacks, entries, counts", r"""
         interrupt\ stack | per-CPU\ (irq_stack_backing_store | entry_stack_storage | cpu_tss_rw | irq_stat | kstat
-        | __preempt_count | pcpu_hot | fixed_percpu_data | context_tracking | call_single_queue | cpu_tlbstate | cpu_tlbstate_shared
+        | __irq_regs | __preempt_count | pcpu_hot | fixed_percpu_data | context_tracking | call_single_queue | cpu_tlbstate | cpu_tlbstate_shared
         | lapic_events | perf_throttled_seq)"""),
     ("the clock, and timers that were due", r"""
         image\ (jiffies_64 | jiffies_seq | last_jiffies_update | tick_next_period | tk_core | tk_fast_mono | tk_fast_raw
@@ -40,6 +40,7 @@ REASONS = (
         | watchdog_report_ts | watchdog_touch_ts | hrtimer_interrupts | vmstat_work)
         | kmalloc-[\w-]+\ of\ per-CPU\ tmigr_cpu | timer\ or\ work\ of\ \w+
         | image\ [\w.]*(timer | work)\.(entry | expires | flags | data | work)
+        | (per-CPU\ memory\ of\ )?(kmalloc-[\w-]+\ of\ )+request_queue\.stats
         | image\ (tcp_orphan_timer | shepherd | flush_last_time | global_wb_domain) | request_queue\.timeout(_work)?"""),
     ("the scheduler: wake-ups, load, pressure, run times", r"""
         per-CPU\ (runqueues | kernel_cpustat | psi_seq | system_group_pcpu | root_cpuacct_cpuusage | cgrp_dfl_root_rstat_cpu)
@@ -49,6 +50,7 @@ REASONS = (
     ("the kernel's log: the clock's watchdog tells that for long nobody looked", r"""
         image\ (__log_buf | _printk_rb_\w+ | printk_rb_static | printk_shared_pbufs | univ8250_console)
         | per-CPU\ console_srcu_srcu_data"""),
+    ("threads that left the kernel: where their next system call's stack begins", r"per-CPU\ kstack_offset"),
     ("RCU, which was asked for", r"per-CPU\ rcu_data | image\ rcu_state"),
     ("workqueues: delayed work that was due", r"""
         per-CPU\ cpu_worker_pools | pool_workqueue | per-CPU\ memory\ of\ kmalloc-[\w-]+\ of\ image\ \w+_wq

@@ -53,54 +53,79 @@ fn plain(name: &str) -> String {
 const SIZED_AT_RUN: &str = "do_syscall_64";
 
 /// Crash sizes some frames by disassembly, and may take a word that an earlier call left for a return address (seen: do_sys_poll <
-/// _copy_from_user < __x64_sys_ppoll on 6.12). Whether its frames hold, all of them or without one that stands between two.
-fn but_one(theirs: &[String], hold: impl Fn(&[String]) -> bool) -> bool {
-    let without = |left: usize| {
-        let rest = theirs.iter().enumerate().filter(|(at, _)| *at != left).map(|(_, name)| name.clone());
-        rest.collect::<Vec<_>>()
+/// _copy_from_user < __x64_sys_ppoll on 6.12). Of so many frames one such word may stand between two, of a short stack one.
+const FRAMES_OF_A_WORD_LEFT: usize = 4;
+
+/// How two readers tell one CPU's stack.
+struct Compared {
+    /// Both begin, and end, with the same function.
+    begin: bool,
+    end: bool,
+    /// Functions that only drgn has, in this order.
+    only_drgn: usize,
+    /// No more are crash's alone than words may have been left.
+    few_more: bool,
+}
+
+/// Compares by the longest sequence that both have.
+fn compared(drgn: &[String], crash: &[String]) -> Compared {
+    // drgn is given no types of modules, and has an address where crash has a name.
+    let same = |own: &String, other: &String| own == other || own.starts_with("0x");
+    // Functions in common of what is compared so far and the first so many of crash's.
+    let mut common = vec![0; crash.len() + 1];
+    for own in drgn {
+        let before = common.clone();
+        for (at, other) in crash.iter().enumerate() {
+            common[at + 1] = if same(own, other) { before[at] + 1 } else { before[at + 1].max(common[at]) };
+        }
+    }
+    let common = common[crash.len()];
+    let ends = |own: Option<&String>, other: Option<&String>| match (own, other) {
+        (Some(own), Some(other)) => same(own, other),
+        (None, None) => true,
+        _ => false,
     };
-    hold(theirs) || (1..theirs.len().saturating_sub(1)).any(|left| hold(&without(left)))
+    Compared {
+        begin: ends(drgn.first(), crash.first()),
+        end: ends(drgn.last(), crash.last()),
+        only_drgn: drgn.len() - common,
+        few_more: crash.len() - common <= (drgn.len() / FRAMES_OF_A_WORD_LEFT).max(1),
+    }
+}
+
+/// A CPU's functions up to where crash is worth asking.
+fn sized(stacks: &Stacks, cpu: u32) -> &[String] {
+    let names = stacks.get(&cpu).map(Vec::as_slice).unwrap_or_default();
+    let end = names.iter().position(|name| name == SIZED_AT_RUN).map_or(names.len(), |at| at + 1);
+    names.get(..end).unwrap_or_default()
 }
 
 /// Where crash tells something else than drgn.
 pub fn differences(drgn: &Stacks, crash: &Stacks) -> Vec<String> {
-    let of = |stacks: &Stacks, cpu: &u32| {
-        let names = stacks.get(cpu).map(Vec::as_slice).unwrap_or_default();
-        let end = names.iter().position(|name| name == SIZED_AT_RUN).map_or(names.len(), |at| at + 1);
-        names.get(..end).unwrap_or_default().to_vec()
-    };
-    // drgn is given no types of modules, and has an address where crash has a name.
-    let same = |ours: &[String], theirs: &[String]| {
-        let mut both = ours.iter().zip(theirs);
-        ours.len() == theirs.len() && both.all(|(own, other)| own == other || own.starts_with("0x"))
-    };
-    let same = |ours: &[String], theirs: &[String]| but_one(theirs, |theirs| same(ours, theirs));
-    let told = drgn.keys().map(|cpu| (cpu, of(drgn, cpu), of(crash, cpu)));
-    told.filter(|(_, ours, theirs)| !same(ours, theirs))
-        .map(|(cpu, ours, theirs)| {
-            format!("CPU {cpu}: drgn has {}\n    crash has {}", ours.join(" < "), theirs.join(" < "))
-        })
-        .collect()
+    let told = drgn.keys().map(|&cpu| (cpu, sized(drgn, cpu), sized(crash, cpu)));
+    told.filter(|(_, ours, theirs)| {
+        let found = compared(ours, theirs);
+        !(found.begin && found.end && found.only_drgn == 0 && found.few_more)
+    })
+    .map(|(cpu, ours, theirs)| {
+        format!("CPU {cpu}: drgn has {}\n    crash has {}", ours.join(" < "), theirs.join(" < "))
+    })
+    .collect()
 }
 
 /// Where a crash that does not know the kernel tells what drgn does not. It may leave functions out (seen on 7.3: cpu_startup_entry),
-/// but neither the innermost, nor may it have one that is not there.
+/// but not the innermost, nor may it have others.
 pub fn contradictions(drgn: &Stacks, crash: &Stacks) -> Vec<String> {
-    let known = |cpu: &u32, names: &[String]| {
-        let ours = drgn.get(cpu).map(Vec::as_slice).unwrap_or_default();
-        let end = names.iter().position(|name| name == SIZED_AT_RUN).map_or(names.len(), |at| at + 1);
-        let names = names.get(..end).unwrap_or_default();
-        let stand = |names: &[String]| {
-            let mut ours = ours.iter();
-            names.iter().all(|name| ours.any(|own| own == name))
-        };
-        names.first() == ours.first() && but_one(names, stand)
-    };
-    let odd = crash.iter().filter(|(cpu, names)| !known(cpu, names));
-    let missing = drgn.keys().filter(|cpu| !crash.contains_key(cpu));
-    odd.map(|(cpu, names)| format!("CPU {cpu}: crash has {}", names.join(" < ")))
-        .chain(missing.map(|cpu| format!("CPU {cpu}: crash has nothing")))
-        .collect()
+    let told = drgn.keys().map(|&cpu| (cpu, sized(drgn, cpu), sized(crash, cpu)));
+    told.filter(|(_, ours, theirs)| {
+        let found = compared(ours, theirs);
+        !(found.begin && found.few_more)
+    })
+    .map(|(cpu, ours, theirs)| match theirs {
+        [] => format!("CPU {cpu}: crash has nothing"),
+        _ => format!("CPU {cpu}: drgn has {}\n    crash has {}", ours.join(" < "), theirs.join(" < ")),
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -155,14 +180,28 @@ PID: 198      TASK: ffff8e19c4768000  CPU: 1    COMMAND: \"vcpu 0\"
     }
 
     #[test]
+    fn a_long_stack_may_have_more_such_words_and_none_else() {
+        let drgn = of_drgn("stack 0 a b c d e f g h\n");
+        let of =
+            |told| (differences(&drgn, &of_drgn(told)).len(), contradictions(&drgn, &of_drgn(told)).len());
+        assert_eq!(of("stack 0 a left b c left d e f g h\n"), (0, 0));
+        assert_eq!(of("stack 0 a left b left c left d e f g h\n"), (1, 1));
+        assert_eq!(of("stack 0 a b c left e f g h\n"), (1, 0));
+        assert_eq!(of("stack 0 a b c d e f g h left\n"), (1, 0));
+    }
+
+    #[test]
     fn who_leaves_out_does_not_contradict() {
         let drgn = of_drgn("stack 0 a b c\nstack 1 d\n");
         assert_eq!(contradictions(&drgn, &of_drgn("stack 0 a c\nstack 1 d\n")), [""; 0]);
-        assert_eq!(contradictions(&drgn, &of_drgn("stack 0 b c\nstack 1 d\n")), ["CPU 0: crash has b < c"]);
+        assert_eq!(
+            contradictions(&drgn, &of_drgn("stack 0 b c\nstack 1 d\n")),
+            ["CPU 0: drgn has a < b < c\n    crash has b < c"]
+        );
         assert_eq!(contradictions(&drgn, &of_drgn("stack 0 a left c\nstack 1 d\n")), [""; 0]);
         assert_eq!(
             contradictions(&drgn, &of_drgn("stack 0 a c b e\nstack 1 d\n")),
-            ["CPU 0: crash has a < c < b < e"]
+            ["CPU 0: drgn has a < b < c\n    crash has a < c < b < e"]
         );
         assert_eq!(contradictions(&drgn, &of_drgn("stack 0 a\n")), ["CPU 1: crash has nothing"]);
     }
