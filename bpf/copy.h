@@ -109,15 +109,15 @@ static __always_inline int next_batch(struct lkd_ctl *c, struct copy *s)
 		s->lane = (s->lane + 1) & (2 * LKD_LANES - 1);
 		return s->lane >= s->lanes;
 	}
+	/* counted before it is taken: who sees that nothing is left to take, or no room, sees this batch too, and waits for it */
+	s->open = 1;
+	__sync_fetch_and_add(&c->batches_taken, 1);
 	__u64 slot = __sync_fetch_and_add(&c->next_slot, LKD_BATCH);
 	char *copies = batch_at(c, slot);
 	if (slot + LKD_BATCH > c->slots || !copies) {
 		s->status |= LKD_BUFFER_SMALL;
 		return 1;
 	}
-	/* counted before it is taken: who sees that nothing is left to take sees this batch too, and waits for it */
-	s->open = 1;
-	__sync_fetch_and_add(&c->batches_taken, 1);
 	__u64 n = __sync_fetch_and_add(&l->next, LKD_BATCH);
 	if (n >= listed)
 		return 0;
@@ -182,7 +182,7 @@ static __always_inline __u32 copy_share(struct lkd_ctl *c, __u64 deadline_ns, __
 		.copies = copies,
 	};
 	if (bpf_loop(COPY_PAGES, copy_page, &s, 0) == COPY_PAGES)
-		s.status |= LKD_DEADLINE; /* 32 GB */
+		s.status |= LKD_DEADLINE; /* 512 GB, where pages follow each other */
 	if (s.open)
 		__sync_fetch_and_add(&c->batches_done, 1);
 	__sync_fetch_and_add(&c->copied, s.copied);

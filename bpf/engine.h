@@ -108,14 +108,13 @@ struct lkd_ctl {
 	__u64 state; /* enum lkd_state; ARMED to TAKEN by compare-and-swap of the trigger, ARMED to IDLE by that of user space */
 	__u64 sequence;
 	__u64 dropped; /* triggers that came when not armed */
-	__u64 status; /* enum lkd_status */
 	__u64 deadline_ns;
 	__u64 lanes_kept; /* bit l: lane l is copied */
 	__u64 classes_listed; /* bit c: classification lists pages of class c */
 	__u64 next_unit; /* first unit that nobody has begun to classify */
 	__u64 units_done;
 	__u64 next_slot;
-	__u64 kept, copied, failed, own, overflow;
+	__u64 copied, failed, overflow;
 	__u64 found_task, found_page; /* answers of lkd_bases */
 	__u64 found[16]; /* pages by class */
 	struct lkd_lane lanes[LKD_LANES];
@@ -156,7 +155,7 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 1072, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 1048, "struct lkd_ctl");
 _Static_assert(sizeof(struct lkd_cpu) == 320, "struct lkd_cpu");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");

@@ -32,6 +32,7 @@ enum lkd_status {
 	LKD_NOT_INTERRUPTIBLE = 0x200, /* interrupts were off at the probe: nobody else was stopped */
 	LKD_ALONE = 0x400, /* no freeze was asked for, or this kernel cannot */
 	LKD_CLOCK_STOOD = 0x800, /* a wait was ended by its count */
+	LKD_WITHDRAWN = 0x8000, /* the interrupt in which the probe's CPU takes part did not come in time: nobody else was stopped */
 	LKD_CUT = 0x4000, /* one of the kernel's lists was longer than it is followed */
 };
 

@@ -10,6 +10,9 @@
 #ifndef LKD_STOP_H
 #define LKD_STOP_H
 
+/* Longer than a batch takes to be copied by a CPU that runs. */
+#define LAST_BATCH_NS 1000000
+
 #define LOOK(word) (*(volatile __u64 *)&(word))
 
 static __always_inline __u64 phase_of(__u64 sequence, __u32 phase)
@@ -140,6 +143,14 @@ static __always_inline int by_class(struct lkd_ctl *c)
 	return !(lkd_kinds & LKD_MINI) || !((LOOK(c->lanes_kept) >> LKD_LANE_MINI) & 1);
 }
 
+/* What is found by walking is looked for by this CPU alone, before the rest is copied.  It may take this much of the time that is
+ * left: a virtual machine's memory, or a process', may be all of the machine's, and the kernel's pages come first. */
+static __always_inline __u64 walk_until(__u64 deadline_ns)
+{
+	__u64 now = bpf_ktime_get_ns();
+	return now < deadline_ns ? now + (deadline_ns - now) / 4 : deadline_ns;
+}
+
 /* The trigger's CPU: the whole of memory, together with whoever has stopped.  Gives lkd_status bits. */
 static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, __u64 sequence, __u64 deadline_ns)
 {
@@ -148,13 +159,10 @@ static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, _
 		copy_share(c, deadline_ns, LKD_LANE_FIRST + 1, 0);
 	}
 	__u32 status = 0;
-	if (lkd_kinds & LKD_USER && shot->flags & LKD_USER && list_owner(c, shot, deadline_ns))
-		return LKD_DEADLINE;
-	if (lkd_kinds & LKD_HYPERVISOR && shot->flags & LKD_HYPERVISOR) {
-		shot->status |= list_guests(c, deadline_ns);
-		if (shot->status & LKD_DEADLINE)
-			return 0;
-	}
+	if (lkd_kinds & LKD_USER && shot->flags & LKD_USER)
+		list_owner(c, shot, walk_until(deadline_ns));
+	if (lkd_kinds & LKD_HYPERVISOR && shot->flags & LKD_HYPERVISOR)
+		shot->status |= list_guests(c, walk_until(deadline_ns));
 	if (by_class(c)) {
 		if (classify_share(c, deadline_ns))
 			return LKD_DEADLINE;
@@ -170,7 +178,9 @@ static __always_inline __u32 capture(struct lkd_ctl *c, struct lkd_shot *shot, _
 	if (!c->copy)
 		return 0;
 	status |= copy_share(c, deadline_ns, LKD_LANES, 0);
-	return status | wait_status(wait(c, WAIT_BATCHES, sequence, 0, deadline_ns));
+	/* Also where the time is over: what is being copied counts as copied while all stood still. */
+	__u32 end = wait(c, WAIT_BATCHES, sequence, 0, deadline_ns + LAST_BATCH_NS);
+	return status | wait_status(end) | (end == WAIT_MET ? 0 : LKD_RELEASED_EARLY);
 }
 
 /* The shot is taken and nobody is held any more: the writer's turn. */

@@ -72,16 +72,18 @@ static __always_inline void hold(struct lkd_ctl *c, struct lkd_shot *shot, __u64
 	finish(c);
 }
 
-/* Takes the freeze back; true if it has not taken place. */
-static __always_inline int withdraw(struct lkd_ctl *c, __u64 pending)
+/* Takes the freeze back.  Gives the lkd_status bit that says why it has not taken place; 0: it has. */
+static __always_inline __u32 withdraw(struct lkd_ctl *c, __u64 pending)
 {
+	__u32 why = LKD_NOT_INTERRUPTIBLE;
 	if (__sync_val_compare_and_swap(&c->pending, pending, 0) != pending) {
 		/* it has begun, but the interrupt in which this CPU takes part did not come: whoever has stopped may go */
 		c->phase = phase_of(c->sequence, LKD_THAWED);
 		__sync_lock_test_and_set(&c->freeze, 0);
+		why = LKD_WITHDRAWN;
 	}
 	/* unless it did come, just now */
-	return LOOK(c->state) == LKD_TAKEN;
+	return LOOK(c->state) == LKD_TAKEN ? why : 0;
 }
 
 /* known: bit i: word i of probe_regs is.  in_interrupt: the program itself runs in an interrupt, so the one that it asks for comes
@@ -124,17 +126,20 @@ static __always_inline int trigger(void *ctx, const void *probe_regs, __u32 know
 	if (!freeze) {
 		shot->status |= LKD_ALONE;
 	} else if (shot->probe_regs_valid >> REG_FLAGS & 1 && !interrupts_on(shot->probe_regs)) {
-		if (!withdraw(c, pending))
+		__u32 why = withdraw(c, pending);
+		if (!why)
 			return 0;
+		/* by the registers, whatever came of it */
 		shot->status |= LKD_NOT_INTERRUPTIBLE;
 	} else {
 		__sync_lock_test_and_set(&c->recorded, 1);
 		ask(c);
 		if (in_interrupt || wait(c, WAIT_HELD, c->sequence, 0, bpf_ktime_get_ns() + c->grace_ns) == WAIT_MET)
 			return 0;
-		if (!withdraw(c, pending))
+		__u32 why = withdraw(c, pending);
+		if (!why)
 			return 0;
-		shot->status |= LKD_NOT_INTERRUPTIBLE;
+		shot->status |= why;
 	}
 	hold(c, shot, deadline_ns);
 	return 0;

@@ -89,7 +89,7 @@ fn capture(root: &str, rest: &[&str]) -> Outcome {
         println!("{}", event.line());
         match event {
             Event::Done { .. } => return Ok(()),
-            Event::Failed { .. } | Event::Gone => return Err("no dump".into()),
+            Event::Failed { .. } | Event::Gone { .. } => return Err("no dump".into()),
             _ => {}
         }
     }

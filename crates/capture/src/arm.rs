@@ -6,15 +6,16 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use lkd_dump::Request;
 
 use crate::ctl::{State, get};
 use crate::engine::{self, Engine, TriggerProg};
-use crate::error::Error;
+use crate::error::{Error, plain};
 use crate::freeze::Freeze;
 use crate::options::Options;
 use crate::prepare::{Prepared, cpus, prepare};
@@ -184,8 +185,10 @@ impl Armed {
             match self.progress.read_line(&mut self.line) {
                 Ok(0) => {
                     self.gone = true;
-                    let _ = self.writer.wait();
-                    return Ok(Some(Event::Gone));
+                    // Nobody is there who would write what the next lkd() stopped the machine for.
+                    self.engine.ctl()?.disarm();
+                    let how = ended(self.writer.wait());
+                    return Ok(Some(Event::Gone { how }));
                 }
                 Ok(_) if self.line.ends_with('\n') => {
                     let event = Event::decode(&self.line);
@@ -206,7 +209,7 @@ impl Armed {
         let mut events = Vec::new();
         while self.taken() && !self.gone {
             let Some(event) = self.next_event(Duration::from_secs(1))? else { continue };
-            let last = matches!(event, Event::Done { .. } | Event::Failed { .. } | Event::Gone);
+            let last = matches!(event, Event::Done { .. } | Event::Failed { .. } | Event::Gone { .. });
             events.push(event);
             if last {
                 break;
@@ -240,6 +243,18 @@ impl Armed {
         }
         let memory: Mapping = self.engine.map_memory("lkd_shot", size_of::<lkd_dump::Shot>())?;
         Ok(crate::taken::read_shot(&memory, self.engine.ctl()?).ok())
+    }
+}
+
+/// How a writer has ended that told nothing of it.
+fn ended(status: std::io::Result<ExitStatus>) -> String {
+    match status.map(|status| (status.signal(), status.code())) {
+        Ok((Some(signal), _)) => format!("was killed by signal {signal}: no live dump"),
+        Ok((None, Some(0))) => {
+            "has ended, and what it told last was lost: whether there is a dump, its directory shows".into()
+        }
+        Ok((None, code)) => format!("has failed with status {}: no live dump", code.unwrap_or_default()),
+        Err(error) => format!("has ended, nobody knows how: {}", plain(&error)),
     }
 }
 

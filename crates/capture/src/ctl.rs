@@ -130,17 +130,14 @@ pub struct Ctl {
     pub state: AtomicU64,
     pub sequence: AtomicU64,
     pub dropped: AtomicU64,
-    pub status: AtomicU64,
     pub deadline_ns: AtomicU64,
     pub lanes_kept: AtomicU64,
     pub classes_listed: AtomicU64,
     pub next_unit: AtomicU64,
     pub units_done: AtomicU64,
     pub next_slot: AtomicU64,
-    pub kept: AtomicU64,
     pub copied: AtomicU64,
     pub failed: AtomicU64,
-    pub own: AtomicU64,
     pub overflow: AtomicU64,
     pub found_task: AtomicU64,
     pub found_page: AtomicU64,
@@ -187,7 +184,7 @@ pub enum State {
     Idle = 0,
     /// The next trigger takes the shot.
     Armed = 1,
-    /// A thread is held, its memory being copied.
+    /// The machine stands, or a thread of it, while memory is copied.
     Taken = 2,
     /// The thread runs on; what it left is the writer's.
     Held = 3,
@@ -229,14 +226,11 @@ impl Ctl {
     /// Forgets what an earlier pass counted and listed.
     pub fn reset_pass(&self) {
         for word in [
-            &self.status,
             &self.next_unit,
             &self.units_done,
             &self.next_slot,
-            &self.kept,
             &self.copied,
             &self.failed,
-            &self.own,
             &self.overflow,
             &self.batches_taken,
             &self.batches_done,
@@ -320,11 +314,11 @@ const _: () = {
     assert!(size_of::<Peek>() == 24);
     assert!(offset_of!(Ctl, pipe_fd) == 104);
     assert!(offset_of!(Ctl, state) == 432);
-    assert!(offset_of!(Ctl, found) == 568);
-    assert!(offset_of!(Ctl, lanes) == 696);
-    assert!(offset_of!(Ctl, stack_base) == 952);
-    assert!(offset_of!(Ctl, batches_taken) == 1000);
-    assert!(size_of::<Ctl>() == 1072);
+    assert!(offset_of!(Ctl, found) == 544);
+    assert!(offset_of!(Ctl, lanes) == 672);
+    assert!(offset_of!(Ctl, stack_base) == 928);
+    assert!(offset_of!(Ctl, batches_taken) == 976);
+    assert!(size_of::<Ctl>() == 1048);
     assert!(offset_of!(CpuSlot, state) == 32);
     assert!(size_of::<CpuSlot>() == 320);
 };
@@ -374,17 +368,14 @@ pub mod tests {
             state: zero(),
             sequence: zero(),
             dropped: zero(),
-            status: zero(),
             deadline_ns: zero(),
             lanes_kept: zero(),
             classes_listed: zero(),
             next_unit: zero(),
             units_done: zero(),
             next_slot: zero(),
-            kept: zero(),
             copied: zero(),
             failed: zero(),
-            own: zero(),
             overflow: zero(),
             found_task: zero(),
             found_page: zero(),

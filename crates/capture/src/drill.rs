@@ -164,7 +164,7 @@ impl Drill {
             return Err(Error::Machine("the trigger took no shot".into()));
         }
         self.cpus.wait_left(self.sequence, LEAVE)?;
-        let taken = Taken::judge(read_shot(&self.shot, ctl)?, &self.cpus, false);
+        let taken = Taken::judge(read_shot(&self.shot, ctl)?, &self.cpus, [false; 2]);
         Ok(Taken { must_ns: get(&ctl.must_ns), ..taken })
     }
 }

@@ -14,7 +14,7 @@ pub enum Error {
         cure: String,
     },
     /// A call or a file failed.
-    #[error("{doing}: {}", reason(.error))]
+    #[error("{doing}: {}", plain(.error))]
     Io {
         /// What was being done, and to what.
         doing: String,
@@ -45,12 +45,6 @@ impl Error {
     pub fn refused(what: impl Into<String>, cure: impl Into<String>) -> Error {
         Error::Refused { what: what.into(), cure: cure.into() }
     }
-}
-
-/// What the system said, without Rust's "(os error 2)".
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// What the system said, without its number for it.

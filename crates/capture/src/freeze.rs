@@ -56,7 +56,10 @@ impl Freeze {
                 Ok(link) => freeze.links.push(link),
                 Err(error) => {
                     let name = name.to_string_lossy();
-                    return Ok(Freeze::alone(format!("this kernel has no tracepoint {name} ({error})")));
+                    return Ok(Freeze::alone(format!(
+                        "the tracepoint {name} cannot be used: {}",
+                        plain(&error)
+                    )));
                 }
             }
         }
@@ -64,7 +67,11 @@ impl Freeze {
             match raw_tracepoint(name, stop) {
                 Ok(link) => freeze.links.push(link),
                 Err(error) => {
-                    let why = format!("this kernel has no tracepoint {} ({error})", name.to_string_lossy());
+                    let why = format!(
+                        "the tracepoint {} cannot be used: {}",
+                        name.to_string_lossy(),
+                        plain(&error)
+                    );
                     freeze.clock = freeze.clock.or(Some(why));
                 }
             }

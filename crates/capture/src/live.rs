@@ -263,7 +263,7 @@ fn check_named(peeker: &mut Peeker, page_offset: u64, vmemmap: u64) -> Result<()
 fn vmcoreinfo(peeker: &mut Peeker, page_offset: u64, utsname: &Utsname) -> Result<Vec<u8>, Error> {
     let told = read("/sys/kernel/vmcoreinfo").map_err(|error| {
         Error::refused(
-            format!("the kernel gives no VMCOREINFO ({error})"),
+            format!("the kernel gives no VMCOREINFO: {error}"),
             "it needs CONFIG_VMCORE_INFO (CONFIG_CRASH_CORE until 6.8)",
         )
     })?;

@@ -33,10 +33,10 @@ pub struct Options {
     pub format: Format,
     /// The kinds of dump that may be asked for.
     pub kinds: Vec<Kind>,
-    /// The longest that a thread may be held, in nanoseconds.
+    /// The longest that the machine may stand still, in nanoseconds.
     pub max_pause_ns: u64,
-    /// Bytes of the buffer into which pages are copied while the thread is held. `None`: what the kernel's pages need, at
-    /// most an eighth of the memory available.
+    /// Bytes of the buffer into which pages are copied while the machine stands still. `None`: what the pages of the kinds need,
+    /// at most an eighth of the memory available.
     pub buffer_bytes: Option<u64>,
     /// The types of the programs that may trigger; each costs some milliseconds to load.
     pub programs: Vec<TriggerProg>,

@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use lkd_dump::Format;
 use lkd_dump::{Kind, PageClass};
 use lkd_kernel::symbols::Symbols;
 use lkd_kernel::vmcoreinfo::VmcoreInfo;
@@ -82,14 +83,16 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
         available: available()?,
     };
     let Room { sizes, pages, mut warnings } = Room::new(options, &known)?;
-    // What is written is compressed, seldom to less than a fourth.
-    if free < pages.saturating_mul(4096) / 4 {
+    // Compressed memory is seldom less than a fourth.
+    let bytes = pages.saturating_mul(4096);
+    let least = if options.format == Format::Elf { bytes } else { bytes / 4 };
+    if free < least {
         return Err(Error::refused(
             format!(
-                "{} has {} MB free, a dump of this kernel needs about {} MB",
+                "{} has {} MB free, a dump of this kernel needs at least {} MB",
                 options.root.display(),
                 free >> 20,
-                pages >> 9
+                least >> 20
             ),
             "make room, or name another directory",
         ));
@@ -102,7 +105,8 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     set(&ctl.slots, sizes.slots);
     set(&ctl.max_pause_ns, options.max_pause_ns);
     set(&ctl.quorum_ns, options.max_pause_ns / 10);
-    set(&ctl.grace_ns, options.max_pause_ns / 250);
+    // The interrupt that a CPU asks of itself comes in microseconds; an emulated one may be taken away meanwhile.
+    set(&ctl.grace_ns, (options.max_pause_ns / 250).max(1_000_000));
     set(&ctl.spins, options.max_pause_ns.div_ceil(500_000_000) * SPINS);
     set(&ctl.copy, u64::from(options.work >= Work::Copy));
     set(&ctl.emit, 1);

@@ -67,8 +67,11 @@ pub enum Event {
         /// What failed, where.
         why: String,
     },
-    /// The writer has ended.
-    Gone,
+    /// The writer has ended without a last word.
+    Gone {
+        /// How.
+        how: String,
+    },
 }
 
 impl Event {
@@ -106,7 +109,7 @@ impl Event {
             Event::Ready { slow } => ["ready".into()].into_iter().chain(slow.clone()).collect(),
             Event::Noted { what } => vec!["noted".into(), what.clone()],
             Event::Failed { why } => vec!["failed".into(), why.clone()],
-            Event::Gone => vec!["gone".into()],
+            Event::Gone { how } => vec!["gone".into(), how.clone()],
         };
         let mut line = fields.iter().map(|field| escape(field)).collect::<Vec<_>>().join("\t");
         line.push('\n');
@@ -148,7 +151,7 @@ impl Event {
             "ready" => Some(Event::Ready { slow: text(1) }),
             "noted" => Some(Event::Noted { what: text(1)? }),
             "failed" => Some(Event::Failed { why: text(1)? }),
-            "gone" => Some(Event::Gone),
+            "gone" => Some(Event::Gone { how: text(1)? }),
             _ => None,
         }
     }
@@ -194,7 +197,7 @@ impl Event {
             Event::Ready { .. } => "armed".into(),
             Event::Noted { what } => what.clone(),
             Event::Failed { why } => format!("no live dump: {why}"),
-            Event::Gone => "the dump's writer was killed: no live dump".into(),
+            Event::Gone { how } => format!("the dump's writer {how}"),
         }
     }
 }
@@ -289,7 +292,7 @@ mod tests {
             Event::Ready { slow: Some("no".into()) },
             Event::Noted { what: "2 CPUs".into() },
             Event::Failed { why: "no\nspace".into() },
-            Event::Gone,
+            Event::Gone { how: "was killed by signal 9: no live dump".into() },
         ];
         for event in events {
             let line = event.encode();

@@ -1,4 +1,4 @@
-//! A dump's pages: those that the trigger copied while the thread was held, and those that it left, read now.
+//! A dump's pages: those that were copied while the machine stood still, or the thread alone, and those that were left, read now.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

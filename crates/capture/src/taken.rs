@@ -23,9 +23,9 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Judges what a freeze has left; `changed`: CPUs came or went.
-    pub fn judge(mut shot: Shot, cpus: &Cpus, changed: bool) -> Taken {
-        let alone = shot.status & (status::ALONE | status::NOT_INTERRUPTIBLE) != 0;
+    /// Judges what a freeze has left; `changed`: CPUs, memory came or went.
+    pub fn judge(mut shot: Shot, cpus: &Cpus, changed: [bool; 2]) -> Taken {
+        let alone = shot.status & (status::ALONE | status::NOT_INTERRUPTIBLE | status::WITHDRAWN) != 0;
         let mut cpus = cpus.states((!alone).then_some(shot.sequence), shot.stopped_ns);
         if let Some(own) = cpus.iter_mut().find(|state| state.cpu == shot.cpu) {
             *own = CpuState {
@@ -41,8 +41,8 @@ impl Taken {
             };
         }
         shot.cpus_online = cpus.len() as u32;
-        if changed {
-            shot.status |= status::CPUS_CHANGED;
+        for (changed, bit) in changed.into_iter().zip([status::CPUS_CHANGED, status::MEMORY_CHANGED]) {
+            shot.status |= if changed { bit } else { 0 };
         }
         if cpus.iter().any(|cpu| cpu.flags & cpu_flags::LATE != 0) {
             shot.status |= status::CPU_LATE;

@@ -132,8 +132,8 @@ pub struct Writer {
     pub cpus: Cpus,
     wakers: Option<Wakers>,
     pub socket: Socket,
-    /// CPUs came or went between the last look at them and the shot.
-    changed: bool,
+    /// CPUs, memory came or went between the last look at them and the shot.
+    changed: [bool; 2],
     pub units: Vec<Unit>,
     pub live: Live,
     pub root: PathBuf,
@@ -149,15 +149,22 @@ pub struct Writer {
 #[derive(Debug)]
 pub struct Socket(UnixStream);
 
+/// How long the writer waits for a dtrace that does not listen, when it has something to tell that must not be lost.
+const HEARD: Duration = Duration::from_secs(60);
+
 impl Socket {
-    /// Tells dtrace, if it is there and listens; a dump does not wait for a reader.
+    /// Tells dtrace, if it is there. How far the writing is it hears if it listens now: a dump does not wait for a reader. All else
+    /// waits for it, for some time.
     pub fn tell(&mut self, event: &Event) {
+        let now = matches!(event, Event::Writing { .. });
+        let _ = self.0.set_nonblocking(now);
+        let _ = self.0.set_write_timeout((!now).then_some(HEARD));
         let _ = self.0.write_all(event.encode().as_bytes());
     }
 }
 
 impl Writer {
-    /// Takes over what [`handover`] described; `fd` is the memory with the description.
+    /// Takes over what [`handover`] described; `fd` is the memory with the description. Dtrace is told why it cannot.
     pub fn take_over(fd: i32) -> Result<Writer, Error> {
         use std::os::unix::fs::FileExt;
         let failed = |error: io::Error| Error::io("taking over from dtrace", error);
@@ -166,14 +173,24 @@ impl Writer {
         let mut bytes = vec![0; file.metadata().map_err(failed)?.len() as usize];
         file.read_exact_at(&mut bytes, 0).map_err(failed)?;
         let text = Handover::decode(&bytes).map_err(broken)?;
+        let socket = inherited(text.value::<i32>("socket").map_err(broken)?).map_err(failed)?;
+        let socket = UnixStream::from(socket);
+        let mut last_word = Socket(socket.try_clone().map_err(failed)?);
+        Writer::of(&text, Socket(socket))
+            .inspect_err(|error| last_word.tell(&Event::Failed { why: error.to_string() }))
+    }
 
+    /// Takes over what the text tells of.
+    fn of(text: &Handover, socket: Socket) -> Result<Writer, Error> {
+        let failed = |error: io::Error| Error::io("taking over from dtrace", error);
+        let broken = |error: crate::handover::BadHandover| Error::Machine(error.to_string());
         let fd = |name: &str| inherited(text.value::<i32>(name).map_err(broken)?).map_err(failed);
         let map = |name: &str, len: usize| {
             Mapping::new(fd(name)?.as_fd(), len.max(1).next_multiple_of(4096))
                 .map_err(|error| Error::io(format!("mapping {name}"), error))
         };
         let number = |name: &str| text.value::<u64>(name).map_err(broken);
-        let live = told_live(&text)?;
+        let live = told_live(text)?;
         let units = live.ram.units();
         let ring = fd(RING)?;
         let (peeks, bounce) = (fd("lkd_peeks")?, fd("lkd_bounce")?);
@@ -212,8 +229,8 @@ impl Writer {
             list_mini: beside(parts::LIST_MINI)?,
             wakeups: Wakeups::new(ring.as_fd()).map_err(failed)?,
             ring,
-            socket: Socket(UnixStream::from(fd("socket")?)),
-            changed: false,
+            socket,
+            changed: [false; 2],
             units,
             live,
             root: PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(
@@ -237,7 +254,7 @@ impl Writer {
         let slow = self.wakers.as_ref().and_then(|wakers| wakers.slow.clone());
         self.socket.tell(&Event::Ready { slow });
         let mut go = [0];
-        self.socket.0.read_exact(&mut go).is_ok() && self.socket.0.set_nonblocking(true).is_ok()
+        self.socket.0.read_exact(&mut go).is_ok()
     }
 
     /// Serves the CPUs that are online now; true if they were others before, or if that cannot be told.
@@ -254,7 +271,9 @@ impl Writer {
             match self.ctl()?.state() {
                 State::Held => {
                     // What it shows is what was so a moment ago: a CPU does not come and go within a freeze.
-                    self.changed = self.follow_cpus();
+                    self.changed[0] = self.follow_cpus();
+                    // Memory is looked at when it is armed: the engine's maps are made for it.
+                    self.changed[1] = live::read_ram().map_or(true, |ram| ram.pages != self.live.ram.pages);
                     self.wakers = None;
                     let sequence = get(&self.ctl()?.sequence);
                     self.cpus.wait_left(sequence, LEAVE)?;

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::RenameFlags;
+
 use crate::direct::DumpFile;
 use crate::error::{Error, plain};
 
@@ -41,6 +43,12 @@ pub fn prepare(root: &Path) -> Result<u64, Error> {
         return Err(Error::refused(
             format!("the dump directory {shown} belongs to user {}", meta.uid()),
             format!("dumps hold secrets: make it user {me}'s, or name another"),
+        ));
+    }
+    if meta.mode() & 0o1000 != 0 {
+        return Err(Error::refused(
+            format!("the dump directory {shown} is one for everybody"),
+            "dumps hold secrets: name a directory of your own, as /root/dumps",
         ));
     }
     if meta.mode() & 0o022 != 0 {
@@ -99,6 +107,31 @@ fn sweep(root: &Path) {
     }
 }
 
+/// A directory with its lock, where the file system has locks: without, nobody sweeps it either.
+fn locked(dir: &Path) -> io::Result<File> {
+    let lock = File::open(dir)?;
+    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Err(error @ rustix::io::Errno::WOULDBLOCK) => Err(error.into()),
+        Ok(()) | Err(_) => Ok(lock),
+    }
+}
+
+/// Gives a finished dump its name, unless something has that name. File systems that know no such flag (NFS, 9p) refuse it: there a
+/// file gets a second name, which replaces nothing either, and a directory replaces none that holds something.
+fn rename(from: &Path, to: &Path, flag: RenameFlags) -> io::Result<()> {
+    use rustix::io::Errno;
+    match rustix::fs::renameat_with(rustix::fs::CWD, from, rustix::fs::CWD, to, flag) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if from.is_dir() => fs::rename(from, to),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            fs::hard_link(from, to)?;
+            // the dump is there, whatever its other name
+            let _ = fs::remove_file(from);
+            Ok(())
+        }
+        other => other.map_err(io::Error::from),
+    }
+}
+
 /// A report that is being written.
 #[derive(Debug)]
 pub struct Report {
@@ -124,8 +157,7 @@ impl Report {
             }
             match DirBuilder::new().mode(0o700).create(&hidden) {
                 Ok(()) => {
-                    let lock = File::open(&hidden)?;
-                    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+                    let lock = locked(&hidden)?;
                     let root = root.to_owned();
                     return Ok(Report { root, name, hidden, bare: false, lock, published: false });
                 }
@@ -140,8 +172,7 @@ impl Report {
     pub fn begin_file(root: &Path, name: &str) -> io::Result<Report> {
         let hidden = root.join(format!(".{name}.incomplete"));
         DirBuilder::new().mode(0o700).create(&hidden)?;
-        let lock = File::open(&hidden)?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+        let lock = locked(&hidden)?;
         Ok(Report { root: root.to_owned(), name: name.into(), hidden, bare: true, lock, published: false })
     }
 
@@ -162,13 +193,7 @@ impl Report {
         self.lock.sync_all()?;
         let root = File::open(&self.root)?;
         let finished = if self.bare { self.hidden.join("vmcore") } else { self.hidden.clone() };
-        rustix::fs::renameat_with(
-            rustix::fs::CWD,
-            &finished,
-            rustix::fs::CWD,
-            self.root.join(&self.name),
-            rustix::fs::RenameFlags::NOREPLACE,
-        )?;
+        rename(&finished, &self.root.join(&self.name), RenameFlags::NOREPLACE)?;
         self.published = true;
         if self.bare {
             // the dump is there; what is left is swept away another time
@@ -248,6 +273,24 @@ mod tests {
         let file = second.create()?;
         assert!(second.publish(file).is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists));
         assert_eq!(fs::read_dir(&root)?.count(), 1);
+        fs::remove_dir_all(&root)
+    }
+
+    #[test]
+    fn who_knows_no_such_flag_replaces_nothing_either() -> io::Result<()> {
+        let root = std::env::temp_dir().join(format!("lkd-flagless-{}", std::process::id()));
+        let [dir, file, there] = ["dir", "file", "there"].map(|name| root.join(name));
+        fs::create_dir_all(dir.join("in"))?;
+        fs::create_dir_all(there.join("in"))?;
+        fs::write(&file, "dump")?;
+        // any two flags that exclude each other are refused as unknown ones are
+        let unknown = RenameFlags::NOREPLACE | RenameFlags::EXCHANGE;
+        assert!(rename(&dir, &there, unknown).is_err());
+        assert!(rename(&file, &there, unknown).is_err());
+        rename(&dir, &root.join("dir2"), unknown)?;
+        rename(&file, &root.join("file2"), unknown)?;
+        assert!(!dir.exists() && !file.exists() && root.join("dir2/in").is_dir());
+        assert_eq!(fs::read(root.join("file2"))?, b"dump");
         fs::remove_dir_all(&root)
     }
 

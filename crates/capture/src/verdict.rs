@@ -26,6 +26,9 @@ pub fn smears(shot: &Shot, cpus: &[CpuState]) -> Vec<String> {
     if has(status::CUT) {
         why.push("one of the kernel's lists was longer than lkd follows".into());
     }
+    if has(status::MEMORY_CHANGED) {
+        why.push("memory came or went since it was armed".into());
+    }
     if counts.overflow > 0 {
         why.push(format!("the list had no room for {} pages", counts.overflow));
     }
@@ -43,6 +46,9 @@ pub fn stirs(shot: &Shot, cpus: &[CpuState]) -> Vec<String> {
     }
     if has(status::NOT_INTERRUPTIBLE) {
         return vec!["interrupts were off at the probe, where no other CPU can be stopped safely".into()];
+    }
+    if has(status::WITHDRAWN) {
+        return vec!["the probe's own CPU was not interrupted in time, so no other was stopped".into()];
     }
     let mut why = Vec::new();
     for (flag, what) in [(cpu_flags::MISSING, "did not stop"), (cpu_flags::LATE, "stopped late")] {
@@ -101,6 +107,10 @@ mod tests {
         assert_eq!(told(&|shot| shot.pages.failed = 3, &[]), "3 pages could not be read");
         assert_eq!(told(&|shot| shot.pages.overflow = 3, &[]), "the list had no room for 3 pages");
         assert_eq!(told(&|shot| shot.status = status::CPUS_CHANGED, &[]), "a CPU came or went meanwhile");
+        assert_eq!(
+            told(&|shot| shot.status = status::MEMORY_CHANGED, &[]),
+            "memory came or went since it was armed"
+        );
         assert_eq!(told(&|shot| shot.status = status::RELEASED_EARLY, &[]), "a CPU went on too early");
         assert_eq!(told(&|shot| shot.cpus_stopped = 1, &[]), "1 of 2 CPUs stopped in time");
         let of = |cpu, flags| CpuState { cpu, flags, ..CpuState::default() };
@@ -112,6 +122,10 @@ mod tests {
         ];
         assert_eq!(told(&|_| (), &late), "CPU 2, 3 did not stop; CPU 1 stopped late");
         assert!(told(&|shot| shot.status = status::ALONE, &[]).starts_with("no other CPU"));
+        assert!(
+            told(&|shot| shot.status = status::WITHDRAWN, &[])
+                .starts_with("the probe's own CPU was not interr")
+        );
         assert!(
             told(&|shot| shot.status = status::NOT_INTERRUPTIBLE, &[]).starts_with("interrupts were off")
         );

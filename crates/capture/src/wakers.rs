@@ -102,7 +102,7 @@ impl Wakers {
         )?;
         match ready.recv() {
             Ok(Ok((id, first))) => {
-                self.slow = self.slow.take().or(first.err().map(|error| error.to_string()));
+                self.slow = self.slow.take().or(first.err().map(|error| crate::error::plain(&error)));
                 self.threads.push(Waker { cpu, thread: id, join: thread });
                 Ok(())
             }

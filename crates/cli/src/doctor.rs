@@ -33,11 +33,13 @@ pub fn table(title: &str, findings: &[Finding]) -> String {
 /// Looks at this machine: the text, and whether everything that lkd is for can be done here.
 pub fn examine() -> (String, bool) {
     let tracing = tracing();
-    let dumps: Vec<Finding> = lkd_capture::doctor::check()
+    let checked = lkd_capture::doctor::check();
+    // What is only of use is told, too.
+    let good = checked.iter().all(|r| r.ok || !r.required) && tracing.first().is_none_or(|f| f.ok);
+    let dumps: Vec<Finding> = checked
         .into_iter()
         .map(|r| Finding { what: r.what.into(), ok: r.ok, found: r.found, cure: r.cure })
         .collect();
-    let good = dumps.iter().all(|f| f.ok) && tracing.first().is_none_or(|f| f.ok);
     let kinds = match lkd_capture::forecast::forecasts() {
         Ok(forecasts) => {
             kinds(&forecasts, Duration::from_nanos(lkd_capture::Options::default().max_pause_ns))

@@ -134,14 +134,15 @@ impl LiveDump {
         loop {
             match self.armed.next_event(timeout) {
                 Ok(Some(event)) => {
-                    let last = matches!(event, Event::Done { .. } | Event::Failed { .. } | Event::Gone);
+                    let last =
+                        matches!(event, Event::Done { .. } | Event::Failed { .. } | Event::Gone { .. });
                     // Done and Failed come before the writer ends; without them it was killed
-                    self.failed |= matches!(event, Event::Failed { .. } | Event::Gone);
+                    self.failed |= matches!(event, Event::Failed { .. } | Event::Gone { .. });
                     if let Event::Done { path, .. } = &event {
                         self.written = Some(path.clone());
                     }
                     match event {
-                        Event::Failed { .. } | Event::Gone => out.error(&event.line()),
+                        Event::Failed { .. } | Event::Gone { .. } => out.error(&event.line()),
                         Event::Writing { .. } => out.progress(&event.line()),
                         _ => out.notice(&event.line()),
                     }

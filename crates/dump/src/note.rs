@@ -54,14 +54,14 @@ pub struct Torn {
     pub from_ns: u64,
     /// CLOCK_MONOTONIC when the last of them had been read, in nanoseconds.
     pub to_ns: u64,
-    /// 0: the machine was never stopped (smeared); 1: read after the thaw (trailing).
+    /// 0: something ran while it was read (smeared); 1: read after the thaw (trailing).
     pub why: u32,
     /// 0.
     pub reserved: u32,
 }
 
 impl Torn {
-    /// [`Torn::why`]: the whole dump was read from a running machine.
+    /// [`Torn::why`]: read while a CPU, or all but one, ran on.
     pub const SMEARED: u32 = 0;
     /// [`Torn::why`]: read after the freeze had ended.
     pub const TRAILING: u32 = 1;

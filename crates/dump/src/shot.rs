@@ -156,6 +156,10 @@ pub mod status {
     pub const GUESTS_CUT: u32 = 0x2000;
     /// One of the kernel's lists was longer than it is followed.
     pub const CUT: u32 = 0x4000;
+    /// The interrupt in which the probe's CPU takes part did not come in time: only the thread was held.
+    pub const WITHDRAWN: u32 = 0x8000;
+    /// Memory came or went between arming and the shot.
+    pub const MEMORY_CHANGED: u32 = 0x1_0000;
 }
 
 /// What was true at the probe. The layout table is at the head of this file.
