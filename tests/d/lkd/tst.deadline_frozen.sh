@@ -1,0 +1,19 @@
+# A deadline that comes while all CPUs stand still and copy: all go on, and what was not copied is told.
+# @where: guest once
+# @needs: root
+# @timeout: 300
+freezes() {
+	lkd selftest freeze 30 --work copy --buffer 200 --max-pause $1 > out 2> err
+	[ -s err ] && cat err
+	grep -q '^30 freezes of' out || cat out
+}
+# as long as this machine takes, the half of it
+freezes 5000
+half=$(awk '$1 == "pause" { print int($3 / 2000) }' out)
+[ "$half" -ge 2 ] || { echo "a pause of no time:"; cat out; exit 1; }
+freezes $half
+awk -v limit="$half" '
+	$0 ~ "^smeared .* times: " limit " ms were not enough$" { late = $2; next }
+	/^smeared .* times: / { other += $2 }
+	END { print (late > other && late >= 20 ? "ended by the deadline while all stood still" : "seldom") }
+' out | grep -v seldom || cat out
