@@ -7,16 +7,16 @@ freezes() {
 	[ -s err ] && cat err
 	grep -q '^30 freezes of' out || cat out
 }
-# The half of what this machine takes; where others take its CPUs away, once more.
+# The half of what this machine takes at least. Some of these freezes had all CPUs, and no other reason; where others take its CPUs away, once more.
 for attempt in 1 2 3 4 5; do
 	freezes 5000
-	half=$(awk '$1 == "pause" { print int($3 / 2000) }' out)
+	half=$(awk '$1 == "pause" { print int($2 / 2000) }' out)
 	[ "$half" -ge 2 ] || { echo "a pause of no time:"; cat out; exit 1; }
 	freezes $half
 	awk -v limit="$half" '
 		$0 ~ "^smeared .* times: " limit " ms were not enough$" { late = $2; next }
-		/^smeared .* times: / { other += $2 }
-		END { exit !(late > other && late >= 20) }
+		/^smeared .* times: / && !/went on too early/ && $2 > other { other = $2 }
+		END { exit !(late > other + 0) }
 	' out && { echo "ended by the deadline while all stood still"; exit 0; }
 done
 cat out
