@@ -48,7 +48,7 @@ pub fn prepare(root: &Path) -> Result<u64, Error> {
     if meta.mode() & 0o1000 != 0 {
         return Err(Error::refused(
             format!("the dump directory {shown} is one for everybody"),
-            "dumps hold secrets: name a directory of your own, as /root/dumps",
+            "dumps hold secrets: name a directory that is yours alone (mkdir -m 700)",
         ));
     }
     if meta.mode() & 0o022 != 0 {
