@@ -27,13 +27,13 @@ enum lkd_status {
 	LKD_USTACK_FAILED = 8,
 	LKD_CPU_MISSING = 0x20,
 	LKD_CPU_LATE = 0x40,
-	LKD_GUESTS_CUT = 0x2000, /* not all virtual machines could be followed */
 	LKD_RELEASED_EARLY = 0x100, /* a CPU went on before the copy was done */
 	LKD_NOT_INTERRUPTIBLE = 0x200, /* interrupts were off at the probe: nobody else was stopped */
 	LKD_ALONE = 0x400, /* no freeze was asked for, or this kernel cannot */
 	LKD_CLOCK_STOOD = 0x800, /* a wait was ended by its count */
-	LKD_WITHDRAWN = 0x8000, /* the interrupt in which the probe's CPU takes part did not come in time: nobody else was stopped */
+	LKD_GUESTS_CUT = 0x2000, /* not all virtual machines could be followed */
 	LKD_CUT = 0x4000, /* one of the kernel's lists was longer than it is followed */
+	LKD_WITHDRAWN = 0x8000, /* the interrupt in which the probe's CPU takes part did not come in time: nobody else was stopped */
 };
 
 /* What a CPU was doing when it stopped. */

@@ -166,9 +166,14 @@ fn useful() -> Vec<Reason> {
 
 /// Whether interrupts come by FRED and not through the IDT: their entry code lies elsewhere, and leaves the registers otherwise.
 pub fn enters_by_fred() -> bool {
+    processor_has("fred")
+}
+
+/// Whether the processor's flags in `/proc/cpuinfo` name one.
+pub(crate) fn processor_has(feature: &str) -> bool {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
-    flags.split_whitespace().any(|flag| flag == "fred")
+    flags.split_whitespace().any(|flag| flag == feature)
 }
 
 /// The effective capabilities, if told.

@@ -16,6 +16,7 @@ use lkd_kernel::symbols::Symbols;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use crate::ctl::get;
+use crate::doctor;
 use crate::engine::Engine;
 use crate::error::{Error, plain};
 use crate::parts::{FIND_MACHINE, GUEST_ROOM, has_guests};
@@ -134,9 +135,7 @@ fn find(engine: &Engine, symbols: Option<&Symbols>) -> Result<Settings, String> 
         // Built in, its types are the kernel's.
         _ => Arc::clone(&kernel),
     };
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let flags = cpu.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
-    let svm = flags.split_whitespace().any(|flag| flag == "svm").then(|| module("kvm_amd"));
+    let svm = doctor::processor_has("svm").then(|| module("kvm_amd"));
     let settings = layout(&module("kvm"), svm.as_deref())?;
     let named = symbols.and_then(named);
     let list = named.map_or_else(|| in_front(engine, &settings), Ok)?;

@@ -30,13 +30,11 @@ pub struct Tables {
 impl Tables {
     /// `root`: where in the image the top table stands.
     pub fn of(live: &Live, info: &VmcoreInfo, root: u64) -> Tables {
-        let five = info.number("pgtable_l5_enabled").is_ok_and(|enabled| enabled == 1);
-        let encrypted = info.number("sme_mask").unwrap_or(0) as u64;
         Tables {
             page_offset: live.page_offset,
             root: root.wrapping_add(live.phys_base),
-            levels: if five { 5 } else { 4 },
-            address: ADDRESS & !encrypted,
+            levels: if info.five_levels() { 5 } else { 4 },
+            address: ADDRESS & !info.encryption_mask(),
             lowest: None,
         }
     }

@@ -60,11 +60,10 @@ fn kernel(info: &VmcoreInfo) -> Result<AddressSpace, String> {
     let root = info.symbol("swapper_pg_dir").or_else(|_| info.symbol("init_top_pgt"));
     let root = root.map_err(|why| why.to_string())?;
     let phys_base = info.number("phys_base").map_err(|why| why.to_string())? as u64;
-    let five = info.number("pgtable_l5_enabled").is_ok_and(|enabled| enabled == 1);
     Ok(AddressSpace {
         root: Paddr(root.wrapping_sub(KERNEL_IMAGE).wrapping_add(phys_base)),
-        levels: if five { Levels::Five } else { Levels::Four },
-        encryption_mask: info.number("sme_mask").unwrap_or(0) as u64,
+        levels: if info.five_levels() { Levels::Five } else { Levels::Four },
+        encryption_mask: info.encryption_mask(),
     })
 }
 

@@ -111,7 +111,7 @@ where
     Ok(root.map(|root| AddressSpace {
         root: Paddr(root),
         levels: if view.bases.five_levels { Levels::Five } else { Levels::Four },
-        encryption_mask: info.and_then(|info| info.number("sme_mask").ok()).unwrap_or(0) as u64,
+        encryption_mask: info.map_or(0, |info| info.encryption_mask()),
     }))
 }
 

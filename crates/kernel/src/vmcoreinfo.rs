@@ -127,6 +127,16 @@ impl VmcoreInfo {
         }
     }
 
+    /// Whether page tables have five levels (57 bits of address); not told means four.
+    pub fn five_levels(&self) -> bool {
+        self.number("pgtable_l5_enabled").is_ok_and(|enabled| enabled == 1)
+    }
+
+    /// The bit that AMD's memory encryption sets in every entry of a page table; 0 where there is none.
+    pub fn encryption_mask(&self) -> u64 {
+        self.number("sme_mask").unwrap_or(0) as u64
+    }
+
     /// How far the kernel was moved from the address that it was linked for (KASLR).
     ///
     /// # Errors

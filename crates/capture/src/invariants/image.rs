@@ -34,14 +34,12 @@ impl<'a> Paged<'a> {
     pub fn new(memory: &'a dyn Memory, info: &VmcoreInfo) -> Result<Paged<'a>, InfoError> {
         let phys_base = info.number("phys_base")? as u64;
         let root = info.symbol("swapper_pg_dir").or_else(|_| info.symbol("init_top_pgt"))?;
-        let five = info.number("pgtable_l5_enabled").is_ok_and(|enabled| enabled == 1);
-        let mask = info.number("sme_mask").unwrap_or(0) as u64;
         Ok(Paged {
             memory,
             space: AddressSpace {
                 root: Paddr(root.wrapping_sub(KERNEL_IMAGE.start).wrapping_add(phys_base)),
-                levels: if five { Levels::Five } else { Levels::Four },
-                encryption_mask: mask,
+                levels: if info.five_levels() { Levels::Five } else { Levels::Four },
+                encryption_mask: info.encryption_mask(),
             },
             phys_base,
             direct: None,
