@@ -96,6 +96,7 @@ struct lkd_ctl {
 	__u64 entry_first, entry_end; /* the kernel's entry code */
 	__u64 text_first, text_end; /* all of its code; the first page of the image is text_first's */
 	__u64 per_cpu_offset; /* where the kernel has each CPU's distance; 0: not known */
+	__u64 task_bytes; /* a task_struct's with the FPU's registers behind it, which its type does not count; 0: not known */
 	__u64 kept_by_kind[LKD_KINDS]; /* for each argument of lkd(): bit c: pages of class c are kept */
 	__u64 listed_by_kind[LKD_KINDS]; /* bit c: and found by their class */
 	__u64 lanes_by_kind[LKD_KINDS]; /* bit l: lane l is copied */
@@ -155,7 +156,7 @@ struct lkd_peek {
 
 #define LKD_STACK_BYTES 16384
 
-_Static_assert(sizeof(struct lkd_ctl) == 1048, "struct lkd_ctl");
+_Static_assert(sizeof(struct lkd_ctl) == 1056, "struct lkd_ctl");
 _Static_assert(sizeof(struct lkd_cpu) == 320, "struct lkd_cpu");
 _Static_assert(sizeof(struct lkd_unit) == 16, "struct lkd_unit");
 _Static_assert(sizeof(struct lkd_peek) == 24, "struct lkd_peek");

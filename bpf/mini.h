@@ -129,13 +129,23 @@ __noinline int mini_code(__u64 stack)
 	return 0;
 }
 
+/* Of a task: its type's, and the FPU's registers behind it where it does not count them. */
+static __always_inline __u64 task_bytes(const struct lkd_ctl *c)
+{
+	__u64 typed = bpf_core_type_size(struct task_struct);
+	return c->task_bytes > typed ? c->task_bytes : typed;
+}
+
 /* A task, and what names it. */
 __noinline int mini_task(__u64 vaddr)
 {
 	struct task_struct *task = (void *)vaddr;
 	if (vaddr < KERNEL_HALF)
 		return 0;
-	mini_object(vaddr, bpf_core_type_size(struct task_struct));
+	struct lkd_ctl *c = ctl();
+	if (!c)
+		return 0;
+	mini_object(vaddr, task_bytes(c));
 	__u64 stack = (__u64)BPF_CORE_READ(task, stack);
 	mini_object(stack, LKD_STACK_BYTES);
 	mini_object((__u64)BPF_CORE_READ(task, thread_pid), PID_BYTES);

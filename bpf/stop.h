@@ -98,7 +98,7 @@ static __always_inline __u32 wait_status(__u32 end)
 /* The current task's struct: at most 8 pages, user space has left room for them. */
 static __always_inline void list_task(struct lkd_ctl *c, __u64 task)
 {
-	__u64 end = task + bpf_core_type_size(struct task_struct);
+	__u64 end = task + task_bytes(c);
 	for (int i = 0; i < 8; i++) {
 		__u64 at = (task & ~4095ull) + i * 4096ull;
 		if (at < end && in_direct_map(c, at))

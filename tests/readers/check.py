@@ -21,6 +21,7 @@ from drgn.helpers.linux import (
     for_each_task,
     get_dmesg,
     idle_task,
+    list_for_each_entry,
     per_cpu,
     per_cpu_ptr,
     pid_task,
@@ -214,6 +215,17 @@ def named(prog, frame):
     return frame.name if frame.name and not frame.name.startswith("0x") else symbol(prog, frame.pc)
 
 
+def in_bpf(prog, address):
+    """Whether code is a BPF program's, of which no unwinder is told how its stack lies. A minidump lacks the kernel's list of them."""
+    if symbol(prog, address):
+        return False
+    try:
+        listed = list_for_each_entry("struct bpf_ksym", prog["bpf_kallsyms"].address_of_(), "lnode")
+        return any(ksym.start.value_() <= address < ksym.end.value_() for ksym in listed)
+    except drgn.FaultError:
+        return True
+
+
 def running(prog, seen):
     """What every CPU was doing: in user space, or at the end of a stack that unwinds to where kernel stacks begin."""
     told = []
@@ -223,6 +235,10 @@ def running(prog, seen):
         names = [named(prog, frame) for frame in trace]
         inner = trace[0].registers()
         must(inner.get("rip"), f"CPU {cpu} ({comm(task)}) has no registers")
+        # There drgn goes by the frame pointer, which a program's first and last instructions change.
+        if in_bpf(prog, inner["rip"]):
+            told.append(f"{cpu}: {comm(task)} in a BPF program")
+            continue
         last = trace[len(trace) - 1]
         user = last.pc >> 47 == 0
         must(

@@ -116,6 +116,7 @@ pub struct Ctl {
     pub text_first: AtomicU64,
     pub text_end: AtomicU64,
     pub per_cpu_offset: AtomicU64,
+    pub task_bytes: AtomicU64,
     /// For each argument of lkd(): the classes of pages that may be kept.
     pub kept_by_kind: [AtomicU64; KINDS],
     /// For each argument of lkd(): the classes all of whose pages are kept.
@@ -313,12 +314,12 @@ const _: () = {
     assert!(size_of::<Lane>() == 32);
     assert!(size_of::<Peek>() == 24);
     assert!(offset_of!(Ctl, pipe_fd) == 104);
-    assert!(offset_of!(Ctl, state) == 432);
-    assert!(offset_of!(Ctl, found) == 544);
-    assert!(offset_of!(Ctl, lanes) == 672);
-    assert!(offset_of!(Ctl, stack_base) == 928);
-    assert!(offset_of!(Ctl, batches_taken) == 976);
-    assert!(size_of::<Ctl>() == 1048);
+    assert!(offset_of!(Ctl, state) == 440);
+    assert!(offset_of!(Ctl, found) == 552);
+    assert!(offset_of!(Ctl, lanes) == 680);
+    assert!(offset_of!(Ctl, stack_base) == 936);
+    assert!(offset_of!(Ctl, batches_taken) == 984);
+    assert!(size_of::<Ctl>() == 1056);
     assert!(offset_of!(CpuSlot, state) == 32);
     assert!(size_of::<CpuSlot>() == 320);
 };
@@ -358,6 +359,7 @@ pub mod tests {
             text_first: zero(),
             text_end: zero(),
             per_cpu_offset: zero(),
+            task_bytes: zero(),
             kept_by_kind: std::array::from_fn(|_| zero()),
             listed_by_kind: std::array::from_fn(|_| zero()),
             lanes_by_kind: std::array::from_fn(|_| zero()),

@@ -113,9 +113,8 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     set(&ctl.marks, sizes.marks);
     set(&ctl.piece_shift, Shape::of(sizes.slots).shift());
     let info = VmcoreInfo::parse(&live.vmcoreinfo);
-    let five = info.number("pgtable_l5_enabled").is_ok_and(|enabled| enabled == 1);
-    set(&ctl.levels, if five { 5 } else { 4 });
-    set(&ctl.sme_mask, info.number("sme_mask").unwrap_or(0) as u64);
+    set(&ctl.levels, if info.five_levels() { 5 } else { 4 });
+    set(&ctl.sme_mask, info.encryption_mask());
     if doctor::enters_by_fred() {
         let why = "this processor enters the kernel by FRED: of the other CPUs no registers will be known (boot with fred=off)";
         warnings.push(why.into());
@@ -130,6 +129,7 @@ pub fn prepare(options: &Options) -> Result<Prepared, Error> {
     set(&ctl.text_first, mini.text.start);
     set(&ctl.text_end, mini.text.end);
     set(&ctl.per_cpu_offset, mini.per_cpu_offset);
+    set(&ctl.task_bytes, task_bytes());
     let slots = cpus(&engine)?;
     mini.idle.iter().for_each(|(cpu, task)| slots.idles(*cpu, *task));
     mark_own(&engine, &live)?;
@@ -166,6 +166,12 @@ impl Prepared {
         set(&ctl.sequence, sequence);
         Ok(())
     }
+}
+
+/// Bytes of a task: behind its struct, newer kernels (7.3) have the FPU's registers, and crash reads both as one. 0: not told.
+fn task_bytes() -> u64 {
+    let told = fs::read_to_string("/sys/kernel/slab/task_struct/object_size").unwrap_or_default();
+    told.trim().parse().unwrap_or(0)
 }
 
 /// The CPUs of an engine's freeze.

@@ -136,7 +136,6 @@ struct Opened {
     /// It does not know the kernel's modules, whoever made the dump, and was told not to look at them.
     without_modules: bool,
     elf: bool,
-    mini: bool,
 }
 
 fn open_with_crash(vmlinux: &Path, dump: &Path) -> Result<Opened> {
@@ -163,7 +162,7 @@ fn open_with_crash(vmlinux: &Path, dump: &Path) -> Result<Opened> {
         commands.retain(|(command, _)| *command != "mod");
     }
     let elf = dump.extension().is_some_and(|kind| kind == "elf");
-    Ok(Opened { out, commands, without_modules, elf, mini })
+    Ok(Opened { out, commands, without_modules, elf })
 }
 
 /// Crash follows lists as it starts, and gives a dump up in which one leads nowhere: where the dump does not promise that they lead
@@ -185,13 +184,6 @@ fn crash(opened: &Opened, expected: &[&str], said: &Said, tally: &mut Tally) {
         } else {
             tally.fail("crash", &why)
         }
-        return;
-    }
-    if *without_modules && opened.mini {
-        tally.skip(
-            "crash of a minidump",
-            "it opens; of this kernel's tasks it lists only some, drgn all: not understood yet",
-        );
         return;
     }
     for (command, wanted) in commands {
