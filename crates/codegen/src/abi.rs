@@ -53,6 +53,8 @@ pub enum Counter {
     LkdBadFlags = 5,
     /// lkd() calls that found no capture engine in [`LKD_PROGS`].
     LkdUnarmed = 6,
+    /// lkd() calls behind another one in the same firing.
+    LkdAgain = 7,
 }
 
 /// Capture request, one value per CPU: `struct lkd_request`, written just before the tail call.

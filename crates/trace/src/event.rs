@@ -67,6 +67,8 @@ pub enum DropKind {
     LkdBadFlags,
     /// lkd() calls without a capture engine.
     LkdUnarmed,
+    /// lkd() calls behind another one in the same firing.
+    LkdAgain,
 }
 
 /// The books: after the session has stopped, `made == delivered + dropped`.

@@ -158,7 +158,7 @@ impl Gen<'_> {
         Ok(())
     }
 
-    /// Remembers the request: the capture comes at the end of the firing. The first one wins.
+    /// Remembers the request: the capture comes at the end of the firing. The first one wins, the others are counted.
     /// The frame's word: `clause << 32 | flags << 1 | 1`, 0 for none.
     fn lkd(&mut self, e: &Expr) -> Result<()> {
         if let Place::Fentry { .. } | Place::Fexit { .. } = self.g.place {
@@ -166,16 +166,24 @@ impl Gen<'_> {
         }
         self.effect();
         self.learn_lkd();
-        let end = self.asm.label();
+        let (again, end) = (self.asm.label(), self.asm.label());
         let at = self.f.lkd;
-        self.asm.load(Size::B8, R1, R10, at);
-        self.asm.jump(Cond::Ne, true, R1, 0, end);
+        // Nothing jumps back, and only dtrace:::ERROR calls from elsewhere.
+        let first = !self.f.lkd_before && !self.error_calls_lkd();
+        self.f.lkd_before = true;
+        if !first {
+            self.asm.load(Size::B8, R1, R10, at);
+            self.asm.jump(Cond::Ne, true, R1, 0, again);
+        }
         self.forks();
         let word = u64::from(self.clause) << 32 | 1;
         match imm(e) {
             Some(flags) => {
                 self.asm.int(R1, word | (flags as u64) << 1);
                 self.asm.store(Size::B8, R10, at, R1);
+                if !first {
+                    self.asm.goto(end);
+                }
             }
             None => {
                 let r = self.value(e)?;
@@ -196,10 +204,24 @@ impl Gen<'_> {
                 self.asm.goto(end);
                 self.asm.bind(bad);
                 self.count(&[(Counter::LkdBadFlags, 1)]);
+                if !first {
+                    self.asm.goto(end);
+                }
             }
+        }
+        if !first {
+            self.asm.bind(again);
+            self.count(&[(Counter::LkdAgain, 1)]);
         }
         self.asm.bind(end);
         Ok(())
+    }
+
+    /// Whether a clause of dtrace:::ERROR has a call of lkd().
+    fn error_calls_lkd(&self) -> bool {
+        let clauses = self.u.on_error.iter().flat_map(|bound| &bound.clauses);
+        let mut stmts = clauses.filter_map(|c| self.u.program.clauses.get(*c as usize)).flat_map(|c| &c.stmts);
+        stmts.any(|s| matches!(s, Stmt::Action(Action { kind: ActionKind::Lkd(_), .. })))
     }
 
     /// At the end of the firing: if lkd() was called, write the request and go over into the capture trigger.

@@ -122,10 +122,14 @@ impl Gen<'_> {
             self.asm.store_imm(Size::B8, R10, flag, 1);
         }
         if self.has_lkd() && !self.f.is_error {
-            let (at, none) = (self.f.lkd, self.asm.label());
+            let (at, again, none) = (self.f.lkd, self.asm.label(), self.asm.label());
+            self.asm.jump(Cond::Eq, true, R0, 0, none);
             self.asm.load(Size::B8, R1, R10, at);
-            self.asm.jump(Cond::Ne, true, R1, 0, none);
+            self.asm.jump(Cond::Ne, true, R1, 0, again);
             self.asm.store(Size::B8, R10, at, R0);
+            self.asm.goto(none);
+            self.asm.bind(again);
+            self.count(&[(Counter::LkdAgain, 1)]);
             self.asm.bind(none);
         }
         self.asm.goto(next);

@@ -134,6 +134,8 @@ pub(super) struct Func {
     pub conds: i32,
     pub err_flag: i32,
     pub lkd: i32,
+    /// Code before this may have called lkd().
+    pub lkd_before: bool,
     pub mask: i32,
     pub fault: i32,
     /// The error function's arguments.
@@ -463,6 +465,7 @@ impl Func {
             conds: 0,
             err_flag: 0,
             lkd: 0,
+            lkd_before: false,
             mask: 0,
             fault: 0,
             args: 0,

@@ -414,8 +414,10 @@ fn lkd_leaves_its_request_and_goes_over_at_the_end() {
     let probe = r.bounds.iter().find(|b| matches!(b.place, Place::SysExit { .. })).unwrap().probe;
     assert_eq!(word(REQUEST_PROBE), probe);
     assert_eq!(r.machine.array("lkd_request", REQUEST_ARGS.into(), 8), [255; 8]);
+    assert_eq!(r.counter(Counter::LkdAgain), 1);
     r.leave("lseek", 0);
     assert_eq!(r.machine.tail, Some(("lkd_progs".into(), 0)));
+    assert_eq!(r.counter(Counter::LkdAgain), 1);
 }
 
 #[test]

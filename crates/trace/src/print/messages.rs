@@ -52,6 +52,9 @@ impl Drops {
                 ("DTRACEDROP_LKDFLAGS", "lkd() call", " refused: its argument is none of 0, 1, 2, 4 and 5")
             }
             DropKind::LkdUnarmed => ("DTRACEDROP_LKDUNARMED", "lkd() call", " lost: no capture engine"),
+            DropKind::LkdAgain => {
+                ("DTRACEDROP_LKDAGAIN", "lkd() call", " dropped: another one came before in the same firing")
+            }
         };
         let tag = if droptags { format!("[{tag}] ") } else { String::new() };
         let cpu = self.cpu.map_or_else(String::new, |cpu| format!(" on CPU {cpu}"));

@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
 
 /// DTrace tells lost records by CPU, everything else in one sum.
-const KINDS: [(Counter, DropKind, bool); 6] = [
+const KINDS: [(Counter, DropKind, bool); 7] = [
     (Counter::RecordDrops, DropKind::Principal, true),
     (Counter::ErrorDrops, DropKind::Errors, true),
     (Counter::DynvarDrops, DropKind::Dynamic, false),
     (Counter::ScratchDrops, DropKind::Scratch, true),
     (Counter::LkdBadFlags, DropKind::LkdBadFlags, false),
     (Counter::LkdUnarmed, DropKind::LkdUnarmed, false),
+    (Counter::LkdAgain, DropKind::LkdAgain, false),
 ];
 
 pub struct Counters {
