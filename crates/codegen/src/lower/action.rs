@@ -220,7 +220,8 @@ impl Gen<'_> {
     /// Whether a clause of dtrace:::ERROR has a call of lkd().
     fn error_calls_lkd(&self) -> bool {
         let clauses = self.u.on_error.iter().flat_map(|bound| &bound.clauses);
-        let mut stmts = clauses.filter_map(|c| self.u.program.clauses.get(*c as usize)).flat_map(|c| &c.stmts);
+        let mut stmts =
+            clauses.filter_map(|c| self.u.program.clauses.get(*c as usize)).flat_map(|c| &c.stmts);
         stmts.any(|s| matches!(s, Stmt::Action(Action { kind: ActionKind::Lkd(_), .. })))
     }
 
