@@ -223,7 +223,10 @@ fn crash(opened: &Opened, expected: &[&str], said: &Said, tally: &mut Tally) {
         match mine {
             None => tally.fail("crash bt -a", &format!("no CPU runs {comm}:\n{}", sh::tail(part, 12))),
             Some(task) if !task.contains(value) || !task.contains(call) => {
-                tally.fail("crash bt -a", &format!("no {value} in the task's registers, or no {call} in its stack:\n{task}"));
+                tally.fail(
+                    "crash bt -a",
+                    &format!("no {value} in the task's registers, or no {call} in its stack:\n{task}"),
+                );
             }
             Some(task) => {
                 println!(

@@ -1,0 +1,23 @@
+//! The live-dump subsystem: what may be dumped, and what has happened to dumps.
+//!
+//! The walk:
+//!
+//! - [`settings`]: the registry's tree in TOML files, read in layers and written one value at a time
+//! - [`registry`]: the command lines of Windows' `reg`, understood
+//! - [`status`]: NTSTATUS beside errno
+//! - [`time`]: moments, in files, in names, for a person
+//! - [`events`]: the log of what happened, in Windows' numbers and channels
+//! - [`text`]: words for people
+//!
+//! This room looks at no kernel and prints nothing. Files may be anybody's work: what is wrong in them is told with its place,
+//! and never a panic.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod events;
+pub mod registry;
+pub mod settings;
+pub mod status;
+pub mod text;
+pub mod time;
