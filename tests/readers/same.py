@@ -38,6 +38,7 @@ REASONS = (
         | tick_do_timer_cpu | __gtod_offset)
         | per-CPU\ (hrtimer_bases | timer_bases | tick_cpu_sched | sched_clock_data | tmigr_cpu | watchdog_hrtimer
         | watchdog_report_ts | watchdog_touch_ts | hrtimer_interrupts | vmstat_work)
+        | per-CPU\ [\w.]*work\.(timer\.(entry | expires | flags) | work\.(data | entry))
         | kmalloc-[\w-]+\ of\ per-CPU\ tmigr_cpu | timer\ or\ work\ of\ \w+
         | image\ [\w.]*(timer | work)\.(entry | expires | flags | data | work)
         | (per-CPU\ memory\ of\ )?(kmalloc-[\w-]+\ of\ )+request_queue\.stats

@@ -7,6 +7,7 @@
 //! - [`status`]: NTSTATUS beside errno
 //! - [`time`]: moments, in files, in names, for a person
 //! - [`events`]: the log of what happened, in Windows' numbers and channels
+//! - [`throttle`]: whether a full dump may be taken now, and what instead
 //! - [`text`]: words for people
 //!
 //! This room looks at no kernel and prints nothing. Files may be anybody's work: what is wrong in them is told with its place,
@@ -20,4 +21,5 @@ pub mod registry;
 pub mod settings;
 pub mod status;
 pub mod text;
+pub mod throttle;
 pub mod time;
