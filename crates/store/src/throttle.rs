@@ -254,10 +254,7 @@ mod tests {
         assert_eq!(decide(&default, &past, &clocks("a", 0, 121), "OTHER", &roomy()), Verdict::Full);
         // set back by a year, and booted again
         let mut back = past.clone();
-        assert!(
-            back.mend(&clocks("b", 0, 0)) == false
-                && clocks("b", 0, 0).time >= past.components["DTRACE"].time
-        );
+        assert!(!back.mend(&clocks("b", 0, 0)) && clocks("b", 0, 0).time >= past.components["DTRACE"].time);
         past.note("DTRACE", &clocks("a", 8760, 2));
         assert!(past.mend(&clocks("b", 0, 0)));
         assert!(matches!(decided(&past, clocks("b", 167, 167)), Verdict::Mini(_)));
