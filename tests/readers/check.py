@@ -66,6 +66,9 @@ MACHINERY = ("bpf_", "__bpf_", "__traceiter_", "dispatcher_")
 # Through which user code enters the kernel when it is interrupted, not by a call or a fault of its own.
 INTERRUPTS = ("asm_sysvec_", "asm_common_interrupt", "asm_spurious_interrupt")
 
+# Jumps and returns that the kernel patches at boot, to several instructions with a stack of their own: it tells unwinders nothing of them.
+THUNKS = ("__x86_indirect_", "__x86_return_", "retbleed_", "srso_", "zen_untrain_", "entry_untrain_")
+
 # Where the stacks of kernel threads, of system calls, of interrupts and of idle CPUs begin.
 ROOTS = ("ret_from_fork", "entry_SYSCALL", "asm_", "secondary_startup", "common_startup", "start_kernel", "cpu_startup_entry")
 
@@ -238,6 +241,9 @@ def running(prog, seen):
         # There drgn goes by the frame pointer, which a program's first and last instructions change.
         if in_bpf(prog, inner["rip"]):
             told.append(f"{cpu}: {comm(task)} in a BPF program")
+            continue
+        if len(names) == 1 and names[0].startswith(THUNKS):
+            told.append(f"{cpu}: {comm(task)} in {names[0]}, where nothing unwinds")
             continue
         last = trace[len(trace) - 1]
         user = last.pc >> 47 == 0
