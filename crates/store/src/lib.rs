@@ -7,6 +7,8 @@
 //! - [`status`]: NTSTATUS beside errno
 //! - [`time`]: moments, in files, in names, for a person
 //! - [`events`]: the log of what happened, in Windows' numbers and channels
+//! - [`reports`]: dumps on the disk, each with its record, whole or not there
+//! - [`state`]: what is remembered from dump to dump
 //! - [`throttle`]: whether a full dump may be taken now, and what instead
 //! - [`text`]: words for people
 //!
@@ -18,7 +20,9 @@
 
 pub mod events;
 pub mod registry;
+pub mod reports;
 pub mod settings;
+pub mod state;
 pub mod status;
 pub mod text;
 pub mod throttle;
